@@ -1,0 +1,40 @@
+"""SQLMesh's configuration, built from the project's settings."""
+
+from sqlmesh.core.config import (
+    Config,
+    DuckDBConnectionConfig,
+    GatewayConfig,
+    LinterConfig,
+    ModelDefaultsConfig,
+)
+
+from settings import Settings, load_settings
+
+
+def build_config(settings: Settings) -> Config:
+    """The SQLMesh configuration for one warehouse file."""
+    return Config(
+        gateways={
+            "duckdb": GatewayConfig(
+                connection=DuckDBConnectionConfig(database=str(settings.warehouse)),
+            )
+        },
+        default_gateway=settings.gateway,
+        model_defaults=ModelDefaultsConfig(dialect="duckdb", start="2000-01-01", cron="@daily"),
+        variables=settings.model_variables(),
+        linter=LinterConfig(
+            enabled=True,
+            rules=[
+                "ambiguousorinvalidcolumn",
+                "invalidselectstarexpansion",
+                "noambiguousprojections",
+                "noselectstar",
+                "nomissingaudits",
+                "nomissingowner",
+            ],
+        ),
+        disable_anonymized_analytics=True,
+    )
+
+
+config = build_config(load_settings())

@@ -1,0 +1,21 @@
+"""Failures that a user can act on: each is shown as one line, never as a traceback."""
+
+
+class MentorAnalyticsError(Exception):
+    """Base of every failure that the command line reports as one line with exit code 1."""
+
+
+class SettingsError(MentorAnalyticsError):
+    """A setting or option has a value that is not allowed."""
+
+
+class SourceError(MentorAnalyticsError):
+    """A source file cannot be read as a whole; nothing of the data folder was loaded."""
+
+
+class WarehouseError(MentorAnalyticsError):
+    """The warehouse is missing, locked, or not one of ours."""
+
+
+class TransformError(MentorAnalyticsError):
+    """A model or an audit failed."""

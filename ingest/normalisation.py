@@ -1,0 +1,133 @@
+"""The normalisation rules of the sources, as DuckDB SQL.
+
+Each query reads `source_rows` and gives `position`, the typed columns, and `reason`: why the row
+is rejected, or null.
+"""
+
+from __future__ import annotations
+
+from settings import EVENT_CATALOGUE_FILE, read_seed
+
+EVENT_PROPERTIES = (
+    "cancelled_by",
+    "cancellation_reason",
+    "confirmed_start_time",
+    "requested_duration_minutes",
+    "duration_seconds",
+)
+
+_WHITE_SPACE = " \t\n\r\x0b\x0c\u00a0\ufeff"
+_DAY = r"\d{4}-\d{2}-\d{2}"
+_OFFSET = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
+_ISO_8601 = rf"{_DAY}([T ]\d{{2}}:\d{{2}}(:\d{{2}}([.,]\d+)?)?{_OFFSET}?)?"
+
+
+def trimmed(column: str) -> str:
+    """Text without surrounding white space; blank becomes null."""
+    return f"NULLIF(TRIM({column}, '{_WHITE_SPACE}'), '')"
+
+
+def utc_timestamp(column: str) -> str:
+    """ISO-8601 text as naive UTC; null where it is anything else. No offset means UTC."""
+    text = f"UPPER({trimmed(column)})"
+    # DuckDB wants seconds before an offset, and a point before their fraction.
+    with_seconds = rf"REGEXP_REPLACE(REPLACE({text}, ',', '.'), '([T ]\d{{2}}:\d{{2}})({_OFFSET}?)$', '\1:00\2')"
+    return (
+        f"CASE WHEN REGEXP_FULL_MATCH({text}, '{_ISO_8601}') "
+        f"THEN TRY_CAST({with_seconds} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
+    )
+
+
+def bigint(column: str) -> str:
+    """A 64-bit integer; null where the text is not one."""
+    text = trimmed(column)
+    return rf"CASE WHEN REGEXP_FULL_MATCH({text}, '[+-]?\d+') THEN TRY_CAST({text} AS BIGINT) END"
+
+
+def title_case(column: str) -> str:
+    """Each word with a capital first letter, the rest small."""
+    words = rf"STRING_SPLIT_REGEX({trimmed(column)}, '\s+')"
+    return f"ARRAY_TO_STRING(LIST_TRANSFORM({words}, lambda w: UPPER(w[1]) || LOWER(w[2:])), ' ')"
+
+
+USERS = f"""
+SELECT
+    position,
+    {bigint("user_id")} AS user_id,
+    {trimmed("company_id")} AS company_id,
+    CAST({utc_timestamp("signup_date")} AS DATE) AS signup_date,
+    LOWER({trimmed("status")}) AS status,
+    {utc_timestamp("updated_at")} AS updated_at,
+    CASE
+        WHEN unreadable IS NOT NULL THEN unreadable
+        WHEN {trimmed("user_id")} IS NULL THEN 'missing_user_id'
+        WHEN {bigint("user_id")} IS NULL THEN 'invalid_user_id'
+        WHEN {utc_timestamp("signup_date")} IS NULL THEN 'invalid_signup_date'
+        WHEN {trimmed("updated_at")} IS NOT NULL AND {utc_timestamp("updated_at")} IS NULL THEN 'invalid_updated_at'
+    END AS reason
+FROM source_rows
+"""
+
+MENTORS = rf"""
+SELECT
+    position,
+    {trimmed("mentor_id")} AS mentor_id,
+    {title_case("tier")} AS tier,
+    TRY_CAST({trimmed("hourly_rate")} AS DECIMAL(18, 4)) AS hourly_rate,
+    {utc_timestamp("updated_at")} AS updated_at,
+    CASE
+        WHEN unreadable IS NOT NULL THEN unreadable
+        WHEN {trimmed("mentor_id")} IS NULL THEN 'missing_mentor_id'
+        WHEN {trimmed("tier")} IS NULL THEN 'missing_tier'
+        WHEN {trimmed("hourly_rate")} IS NOT NULL
+            AND (NOT REGEXP_FULL_MATCH({trimmed("hourly_rate")}, '\d+(\.\d{{1,4}}0*)?')
+                 OR TRY_CAST({trimmed("hourly_rate")} AS DECIMAL(18, 4)) IS NULL)
+            THEN 'invalid_hourly_rate'
+        WHEN {trimmed("updated_at")} IS NOT NULL AND {utc_timestamp("updated_at")} IS NULL THEN 'invalid_updated_at'
+    END AS reason
+FROM source_rows
+"""
+
+
+def booking_events() -> str:
+    """The rule for events, which knows the event types of the event catalogue."""
+    event_types = ", ".join(f"'{row['event_type']}'" for row in read_seed(EVENT_CATALOGUE_FILE))
+    fields = ("event_id", "user_id", "mentor_id", "timestamp", "event_type", *EVENT_PROPERTIES)
+    paths = ", ".join(f"'$.{name}'" for name in fields)
+    columns = ", ".join(f"field[{index}] AS {name}" for index, name in enumerate(fields, start=1))
+    properties = ", ".join(f"{trimmed(name)} AS {name}" for name in EVENT_PROPERTIES)
+    return f"""
+, parsed AS (
+    SELECT position, LTRIM(raw_text)[1] = '{{' AS is_object, JSON_EXTRACT_STRING(raw_text, [{paths}]) AS field
+    FROM source_rows
+),
+named AS (SELECT position, is_object, {columns} FROM parsed),
+typed AS (
+    SELECT
+        position,
+        is_object,
+        user_id AS user_id_text,
+        timestamp AS timestamp_text,
+        {trimmed("event_id")} AS event_id,
+        {bigint("user_id")} AS user_id,
+        {trimmed("mentor_id")} AS mentor_id,
+        {utc_timestamp("timestamp")} AS occurred_at,
+        LOWER({trimmed("event_type")}) AS event_type,
+        {properties}
+    FROM named
+)
+SELECT
+    * EXCLUDE (is_object, user_id_text, timestamp_text),
+    CASE
+        WHEN NOT is_object THEN 'not_an_object'
+        WHEN event_id IS NULL THEN 'missing_event_id'
+        WHEN {trimmed("user_id_text")} IS NULL THEN 'missing_user_id'
+        WHEN user_id IS NULL THEN 'invalid_user_id'
+        WHEN mentor_id IS NULL THEN 'missing_mentor_id'
+        WHEN {trimmed("timestamp_text")} IS NULL THEN 'missing_timestamp'
+        WHEN occurred_at IS NULL THEN 'invalid_timestamp'
+        WHEN event_type IS NULL THEN 'missing_event_type'
+        WHEN event_type NOT IN ({event_types}) THEN 'unknown_event_type'
+    END AS reason
+FROM typed
+"""

@@ -1,0 +1,51 @@
+"""Opening the warehouse file, with failures told in one line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+
+from errors import WarehouseError
+
+
+def connect(warehouse: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """A connection to the warehouse, its time zone UTC.
+
+    Raises:
+        WarehouseError: there is none to read, another process holds it, or it is no DuckDB file.
+    """
+    if read_only and not warehouse.exists():
+        raise WarehouseError(f"there is no warehouse at {warehouse} yet; run: python cli.py refresh")
+    if not read_only:
+        warehouse.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = duckdb.connect(str(warehouse), read_only=read_only)
+    except duckdb.Error as error:
+        raise WarehouseError(_explain(warehouse, str(error))) from None
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _explain(warehouse: Path, message: str) -> str:
+    if "lock" in message.lower():
+        holder = re.search(r"PID (\d+)", message)
+        who = f"process {holder.group(1)}" if holder else "another process"
+        return f"the warehouse {warehouse} is in use by {who}; wait until it is done, or end it"
+    if "not a valid DuckDB database" in message:
+        return f"{warehouse} is not a DuckDB file; name another with --warehouse"
+    return f"the warehouse {warehouse} cannot be opened: {' '.join(message.split())}"
+
+
+def remove(warehouse: Path) -> None:
+    """Delete the warehouse file and its write-ahead log.
+
+    Raises:
+        WarehouseError: there is none, another process holds it, or it is no DuckDB file.
+    """
+    if not warehouse.exists():
+        raise WarehouseError(f"there is no warehouse at {warehouse}; nothing to reset")
+    connect(warehouse).close()
+    for path in (warehouse, warehouse.with_name(warehouse.name + ".wal")):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,135 @@
+"""The project's settings: `settings.toml`, overridden by `MENTOR_…` environment variables.
+
+Units are in the names (`_days`, `_hours`, `_minutes`); rates are fractions.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, TomlConfigSettingsSource
+
+from errors import SettingsError
+
+PROJECT_ROOT = Path(__file__).resolve().parent
+TIER_GROUPS_FILE = PROJECT_ROOT / "seeds" / "tier_groups.csv"
+EVENT_CATALOGUE_FILE = PROJECT_ROOT / "seeds" / "event_catalogue.csv"
+
+
+def read_seed(path: Path) -> list[dict[str, str]]:
+    """The rows of a reference-data CSV under `seeds/`, one dict a row."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def known_tiers() -> list[str]:
+    """The tiers of `seeds/tier_groups.csv`, best first."""
+    rows = sorted(read_seed(TIER_GROUPS_FILE), key=lambda row: int(row["tier_rank"]))
+    return [row["tier"] for row in rows]
+
+
+def tiers_of_category(category: str) -> list[str]:
+    """The tiers that `seeds/tier_groups.csv` puts in `category`, best first."""
+    category_of = {row["tier"]: row["tier_category"] for row in read_seed(TIER_GROUPS_FILE)}
+    return [tier for tier in known_tiers() if category_of[tier] == category]
+
+
+def _split_tiers(value: Any) -> Any:
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()]
+    return [str(tier).strip().title() for tier in value] if isinstance(value, list | tuple) else value
+
+
+def _none_is_no_limit(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+Tiers = Annotated[list[str], NoDecode, BeforeValidator(_split_tiers), Field(min_length=1)]
+
+
+class Settings(BaseSettings):
+    """All settings, checked. Fields are those of `settings.toml`, which describes them."""
+
+    model_config = SettingsConfigDict(env_prefix="MENTOR_", toml_file=PROJECT_ROOT / "settings.toml", extra="forbid")
+
+    warehouse: Path = Path("warehouse.duckdb")
+    data: Path = Path("seeds/sample")
+    gateway: Literal["duckdb"] = "duckdb"
+
+    group_a: Tiers = Field(default_factory=lambda: tiers_of_category("top_tier"))
+    group_b: Tiers = Field(default_factory=lambda: tiers_of_category("standard_tier"))
+    rebooking_window_days: Annotated[Positive | None, BeforeValidator(_none_is_no_limit)] = 30
+    tier_attribution: Literal["current", "at_session"] = "current"
+    confidence_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+    default_session_minutes: Positive = 30
+    max_session_hours: Positive = 24
+    reschedule_hours: NotNegative = 24
+    no_show_grace_days: NotNegative = 7
+    orphan_grace_days: NotNegative = 1
+
+    max_orphan_rate: Rate = 0.05
+    max_no_show_rate: Rate = 0.05
+    max_cancellation_rate: Rate = 0.15
+    max_estimated_end_rate: Rate = 0.10
+    unusual_duration_minutes: Positive = 240
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls, init_settings, env_settings, **_):
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="after")
+    def _groups_are_disjoint_known_tiers(self) -> Settings:
+        tiers = known_tiers()
+        for name, group in (("group_a", self.group_a), ("group_b", self.group_b)):
+            for tier in group:
+                if tier not in tiers:
+                    close = difflib.get_close_matches(tier, tiers, n=1)
+                    hint = f", did you mean '{close[0]}'?" if close else ""
+                    raise ValueError(f"{name}: unknown tier '{tier}' (known tiers: {', '.join(tiers)}{hint})")
+        shared = [tier for tier in self.group_a if tier in self.group_b]
+        if shared:
+            raise ValueError(f"group_a and group_b overlap in {', '.join(shared)}; a tier belongs to one group at most")
+        self.group_a = list(dict.fromkeys(self.group_a))
+        self.group_b = list(dict.fromkeys(self.group_b))
+        return self
+
+    @model_validator(mode="after")
+    def _paths_start_at_the_project(self) -> Settings:
+        self.warehouse = PROJECT_ROOT / self.warehouse
+        self.data = PROJECT_ROOT / self.data
+        return self
+
+    def model_variables(self) -> dict[str, Any]:
+        """What the SQLMesh models read with `@name`: everything but paths and presentation."""
+        return self.model_dump(
+            mode="json",
+            exclude={"warehouse", "data", "gateway", "group_a", "group_b", "tier_attribution", "confidence_level"},
+        )
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings, `overrides` that are not None beating environment and file.
+
+    Raises:
+        SettingsError: a value is not allowed; names the setting, the value and what is allowed.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][:1])
+        message = first["msg"].removeprefix("Value error, ")
+        if name:
+            message = f"{name} = {first['input']!r}: {message}"
+        raise SettingsError(f"wrong setting: {message}") from None
+    except Exception as error:  # a broken settings.toml or an unreadable seed
+        raise SettingsError(f"settings cannot be read: {' '.join(str(error).split())}") from None

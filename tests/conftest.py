@@ -1,0 +1,57 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+USERS_CSV = "user_id,company_id,signup_date,status\n1,7,2023-01-01,active\n2,7,2023-01-02,churned\n"
+MENTORS_CSV = "mentor_id,tier,hourly_rate\nM-1,Gold,200\nM-2,Silver,100\n"
+
+
+def event(event_id: str, **changes) -> dict:
+    """A valid booking event; `changes` replace single fields."""
+    fields = {
+        "event_id": event_id,
+        "user_id": 1,
+        "mentor_id": "M-1",
+        "timestamp": "2023-02-01T10:00:00Z",
+        "event_type": "booking_requested",
+    }
+    return fields | changes
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a data folder: users and mentors as CSV text, events as a list or as raw text."""
+
+    def write(users: str = USERS_CSV, mentors: str = MENTORS_CSV, events: list | str | None = None) -> Path:
+        folder = tmp_path / "data"
+        folder.mkdir(exist_ok=True)
+        (folder / "users_db_export.csv").write_text(users, encoding="utf-8")
+        (folder / "mentor_tiers.csv").write_text(mentors, encoding="utf-8")
+        events = [event("e1")] if events is None else events
+        text = events if isinstance(events, str) else json.dumps(events)
+        (folder / "booking_events.json").write_text(text, encoding="utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    """Where a test's warehouse goes; nothing is there yet."""
+    return tmp_path / "warehouse.duckdb"
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real files; tests that use it are marked `real_data`."""
+    folder = os.environ.get("MENTOR_REAL_DATA")
+    if not folder:
+        pytest.skip("MENTOR_REAL_DATA is unset")
+    return Path(folder)
