@@ -14,6 +14,8 @@ test: $(VENV)/.dev lint
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/sqlmesh format --check
+	$(BIN)/sqlmesh lint
 
 lock:
 	uv pip compile pyproject.toml --universal --extra dev --generate-hashes --no-emit-index-url --no-annotate --upgrade -q -o requirements-dev.lock

@@ -30,7 +30,6 @@ def build_config(settings: Settings) -> Config:
                 "noambiguousprojections",
                 "noselectstar",
                 "nomissingaudits",
-                "nomissingowner",
             ],
         ),
         disable_anonymized_analytics=True,

@@ -109,10 +109,11 @@ class Settings(BaseSettings):
 
     def model_variables(self) -> dict[str, Any]:
         """What the SQLMesh models read with `@name`: everything but paths and presentation."""
-        return self.model_dump(
+        variables = self.model_dump(
             mode="json",
             exclude={"warehouse", "data", "gateway", "group_a", "group_b", "tier_attribution", "confidence_level"},
         )
+        return variables | {"known_tiers": known_tiers()}
 
 
 def load_settings(**overrides: Any) -> Settings:

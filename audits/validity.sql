@@ -1,0 +1,50 @@
+AUDIT (
+  name assert_no_overlapping_validity
+);
+
+/* Versions of one key do not overlap, and none ends before it starts. */
+SELECT
+  *
+FROM (
+  SELECT
+    @key_column AS version_key,
+    valid_from,
+    valid_to,
+    LEAD(valid_from) OVER (PARTITION BY @key_column ORDER BY valid_from) AS next_valid_from
+  FROM @this_model
+) AS versions
+WHERE
+  valid_to < valid_from
+  OR (
+    NOT next_valid_from IS NULL
+    AND (
+      valid_to IS NULL OR valid_to > next_valid_from
+    )
+  );
+
+AUDIT (
+  name assert_at_most_one_current_row
+);
+
+/* A key has one current row, or none once it has left its source. */
+SELECT
+  @key_column AS version_key,
+  COUNT(*) AS current_rows
+FROM @this_model
+WHERE
+  valid_to IS NULL
+GROUP BY
+  @key_column
+HAVING
+  COUNT(*) > 1;
+
+AUDIT (
+  name assert_tiers_known
+);
+
+/* Every tier is in seeds/tier_groups.csv; a new one belongs there first. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  NOT tier IN (@EACH(@known_tiers, known_tier -> known_tier))

@@ -1,0 +1,15 @@
+"""Surrogate keys that come out alike on every engine."""
+
+from sqlglot import exp
+from sqlmesh import macro
+
+
+@macro()
+def sha256_key(evaluator, *columns: exp.Expression) -> str:
+    """SHA-256, in lower-case hex, of the columns' text joined by `|`; null counts as empty text.
+
+    Args:
+        columns: whole numbers, text, decimals or timestamps; never floats, whose text differs by engine.
+    """
+    parts = [f"COALESCE(CAST({column.sql(dialect='duckdb')} AS TEXT), '')" for column in columns]
+    return "SHA256(" + " || '|' || ".join(parts) + ")"

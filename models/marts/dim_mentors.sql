@@ -1,0 +1,41 @@
+MODEL (
+  name marts.dim_mentors,
+  kind SCD_TYPE_2_BY_TIME (
+    unique_key mentor_id,
+    updated_at_name effective_at,
+    updated_at_as_valid_from TRUE,
+    invalidate_hard_deletes TRUE,
+    time_data_type TIMESTAMP
+  ),
+  allow_partials TRUE,
+  owner analytics,
+  description 'One row per version of a mentor, valid in the half-open interval [valid_from, valid_to). A mentor who leaves the sheet is closed and keeps its last tier for history.',
+  column_descriptions (
+    mentor_version_id = 'SHA-256 of mentor_id|tier|hourly_rate|valid_from',
+    mentor_id = 'The mentor',
+    tier = 'Tier in this version, title case',
+    hourly_rate = 'Price of an hour in this version',
+    effective_at = 'UTC time the source gives for this state; equals valid_from',
+    valid_from = 'UTC start of the version, included',
+    valid_to = 'UTC end of the version, excluded; null for the current one'
+  ),
+  grain (mentor_id, valid_from),
+  references tier,
+  audits (
+    not_null(columns := (mentor_version_id, mentor_id, tier, valid_from)),
+    unique_values(columns := (
+      mentor_version_id
+    )),
+    assert_no_overlapping_validity(key_column := mentor_id),
+    assert_at_most_one_current_row(key_column := mentor_id),
+    assert_tiers_known
+  )
+);
+
+SELECT
+  @sha256_key(mentor_id, tier, hourly_rate, effective_at)::TEXT AS mentor_version_id,
+  mentor_id::TEXT AS mentor_id,
+  tier::TEXT AS tier,
+  hourly_rate::DECIMAL(18, 4) AS hourly_rate,
+  effective_at::TIMESTAMP AS effective_at
+FROM staging.stg_mentors

@@ -1,0 +1,40 @@
+MODEL (
+  name marts.dim_users,
+  kind SCD_TYPE_2_BY_TIME (
+    unique_key user_id,
+    updated_at_name effective_at,
+    updated_at_as_valid_from TRUE,
+    time_data_type TIMESTAMP
+  ),
+  allow_partials TRUE,
+  owner analytics,
+  description 'One row per version of a user, valid in the half-open interval [valid_from, valid_to). A user missing from an export is kept.',
+  column_descriptions (
+    user_version_id = 'SHA-256 of user_id|company_id|status|valid_from',
+    user_id = 'The user',
+    company_id = 'The company the user belongs to',
+    signup_date = 'Day of sign-up',
+    status = 'Account status, lower case',
+    effective_at = 'UTC time the source gives for this state; equals valid_from',
+    valid_from = 'UTC start of the version, included',
+    valid_to = 'UTC end of the version, excluded; null for the current one'
+  ),
+  grain (user_id, valid_from),
+  audits (
+    not_null(columns := (user_version_id, user_id, valid_from)),
+    unique_values(columns := (
+      user_version_id
+    )),
+    assert_no_overlapping_validity(key_column := user_id),
+    assert_at_most_one_current_row(key_column := user_id)
+  )
+);
+
+SELECT
+  @sha256_key(user_id, company_id, status, effective_at)::TEXT AS user_version_id,
+  user_id::BIGINT AS user_id,
+  company_id::TEXT AS company_id,
+  signup_date::DATE AS signup_date,
+  status::TEXT AS status,
+  effective_at::TIMESTAMP AS effective_at
+FROM staging.stg_users

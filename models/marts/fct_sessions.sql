@@ -1,0 +1,105 @@
+MODEL (
+  name marts.fct_sessions,
+  kind INCREMENTAL_BY_TIME_RANGE (
+    time_column started_at
+  ),
+  allow_partials TRUE,
+  owner analytics,
+  description 'One row per session: a start, and its end where the events tell one before the next start of the same user and mentor and within the longest session.',
+  column_descriptions (
+    session_id = 'SHA-256 of user_id|mentor_id|started_at',
+    user_id = 'The user; may be unknown to the users export',
+    mentor_id = 'The mentor; may be unknown to the mentor sheet',
+    started_at = 'UTC start',
+    ended_at = 'UTC end, estimated where the events tell none',
+    duration_minutes = 'Length in minutes, with a fraction',
+    is_duration_estimated = 'The end is the start plus the default session length',
+    booking_id = 'The booking that led to it; null for a walk-in and for every further session of one booking'
+  ),
+  grain session_id,
+  references (user_id, mentor_id, booking_id),
+  audits (
+    not_null(columns := (session_id, user_id, mentor_id, started_at, ended_at)),
+    unique_values(columns := (
+      session_id
+    )),
+    assert_durations_not_negative,
+    assert_durations_usual,
+    assert_mentors_of_sessions_known
+  )
+);
+
+WITH affected_pairs AS (
+  SELECT DISTINCT
+    user_id,
+    mentor_id
+  FROM staging.stg_events
+  WHERE
+    event_type = 'session_started' AND occurred_at BETWEEN @start_ts AND @end_ts
+), ordered_events AS (
+  SELECT
+    events.user_id,
+    events.mentor_id,
+    events.event_type,
+    events.occurred_at,
+    MAX(CASE WHEN events.event_type = 'session_started' THEN events.occurred_at END) OVER (
+      PARTITION BY events.user_id, events.mentor_id
+      ORDER BY events.occurred_at, events.precedence
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS started_at
+  FROM staging.stg_events AS events
+  INNER JOIN affected_pairs
+    ON events.user_id = affected_pairs.user_id
+    AND events.mentor_id = affected_pairs.mentor_id
+  WHERE
+    events.event_type IN ('session_started', 'session_ended')
+), first_ends AS (
+  SELECT
+    user_id,
+    mentor_id,
+    started_at,
+    MIN(CASE WHEN event_type = 'session_ended' THEN occurred_at END) AS first_ended_at
+  FROM ordered_events
+  WHERE
+    NOT started_at IS NULL
+  GROUP BY
+    user_id,
+    mentor_id,
+    started_at
+), sessions AS (
+  SELECT
+    user_id,
+    mentor_id,
+    started_at,
+    CASE
+      WHEN first_ended_at <= started_at + INTERVAL '1' HOUR * @max_session_hours
+      THEN first_ended_at
+    END AS observed_ended_at
+  FROM first_ends
+), completed AS (
+  SELECT
+    user_id,
+    mentor_id,
+    started_at,
+    COALESCE(observed_ended_at, started_at + INTERVAL '1' MINUTE * @default_session_minutes) AS ended_at,
+    observed_ended_at IS NULL AS is_duration_estimated
+  FROM sessions
+)
+SELECT
+  @sha256_key(completed.user_id, completed.mentor_id, completed.started_at)::TEXT AS session_id,
+  completed.user_id::BIGINT AS user_id,
+  completed.mentor_id::TEXT AS mentor_id,
+  completed.started_at::TIMESTAMP AS started_at,
+  completed.ended_at::TIMESTAMP AS ended_at,
+  (
+    DATE_DIFF('MICROSECOND', completed.started_at, completed.ended_at) / 60000000.0
+  )::DOUBLE AS duration_minutes,
+  completed.is_duration_estimated::BOOLEAN AS is_duration_estimated,
+  bookings.booking_id::TEXT AS booking_id
+FROM completed
+LEFT JOIN marts.fct_bookings AS bookings
+  ON completed.user_id = bookings.user_id
+  AND completed.mentor_id = bookings.mentor_id
+  AND completed.started_at = bookings.session_started_at
+WHERE
+  completed.started_at BETWEEN @start_ts AND @end_ts
