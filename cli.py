@@ -40,23 +40,106 @@ def cli(context: click.Context, warehouse: Path | None, gateway: str | None) -> 
     context.obj = load_settings(warehouse=_absolute(warehouse), gateway=gateway)
 
 
+_environment_option = click.option("--env", "environment", default="prod", show_default=True, help="The environment.")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _ingest(settings: Settings, data: Path | None) -> None:
+    from ingest.load import ingest
+
+    for load in ingest(settings.warehouse, _absolute(data) or settings.data):
+        if load.outcome == "unchanged":
+            _say(f"{load.file.name}: unchanged since its last load")
+        else:
+            _say(
+                f"{load.file.name}: {load.rows_read:,} rows read = {load.rows_loaded:,} loaded "
+                f"+ {load.rows_known:,} known + {load.rows_duplicate:,} duplicates "
+                f"+ {load.rows_rejected:,} rejected"
+            )
+
+
+def _transform(settings: Settings, environment: str) -> None:
+    from pipeline.transform import transform
+
+    for warning in transform(settings, environment):
+        _say(f"warning: {warning}")
+    _say(f"{environment} is up to date")
+
+
 @cli.command("ingest")
 @_data_option
 @click.pass_obj
 def ingest_command(settings: Settings, data: Path | None) -> None:
     """Load what is new in the data folder into the warehouse."""
-    from ingest.load import ingest
+    _ingest(settings, data)
 
-    for load in ingest(settings.warehouse, _absolute(data) or settings.data):
-        if load.outcome == "unchanged":
-            click.echo(f"{load.file.name}: unchanged since its last load", err=True)
-        else:
-            click.echo(
-                f"{load.file.name}: {load.rows_read:,} rows read = {load.rows_loaded:,} loaded "
-                f"+ {load.rows_known:,} known + {load.rows_duplicate:,} duplicates "
-                f"+ {load.rows_rejected:,} rejected",
-                err=True,
-            )
+
+@cli.command("transform")
+@_environment_option
+@click.pass_obj
+def transform_command(settings: Settings, environment: str) -> None:
+    """Bring every model up to date and audit it."""
+    _transform(settings, environment)
+
+
+@cli.command("refresh")
+@_data_option
+@_environment_option
+@click.pass_obj
+def refresh_command(settings: Settings, data: Path | None, environment: str) -> None:
+    """The whole pipeline: load what is new, bring every model up to date, audit, publish."""
+    _ingest(settings, data)
+    _transform(settings, environment)
+
+
+@cli.command("answer")
+@_environment_option
+@click.option("--window-days", help="Rebooking window in days, or none for no limit.")
+@click.option("--group-a", help="Tiers of the first group, separated by commas.")
+@click.option("--group-b", help="Tiers of the second group, separated by commas.")
+@click.option("--tier-attribution", help="current, or at_session: the tier that held at the first session.")
+@click.option("--as-of", help="ISO-8601 time, UTC unless it says otherwise [default: the latest event].")
+@click.option("--format", "output", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
+@click.pass_obj
+def answer_command(
+    settings: Settings,
+    environment: str,
+    window_days: str | None,
+    group_a: str | None,
+    group_b: str | None,
+    tier_attribution: str | None,
+    as_of: str | None,
+    output: str,
+) -> None:
+    """The CEO's table; never writes."""
+    import json
+    import os
+    import sys
+
+    import presentation
+    from analysis.published import answer_from_warehouse
+
+    settings = load_settings(
+        warehouse=settings.warehouse,
+        gateway=settings.gateway,
+        rebooking_window_days=window_days,
+        group_a=group_a,
+        group_b=group_b,
+        tier_attribution=tier_attribution,
+    )
+    document = answer_from_warehouse(settings, environment, as_of)
+    if output == "json":
+        text = json.dumps(document, indent=2) + "\n"
+    elif output == "csv":
+        text = presentation.as_csv(document)
+    elif output == "markdown":
+        text = presentation.as_markdown(document)
+    else:
+        text = presentation.as_table(document, sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    click.echo(text, nl=False)
 
 
 @cli.command("rejects")

@@ -10,6 +10,9 @@ from sqlmesh.core.config import (
 
 from settings import Settings, load_settings
 
+# No event of the booking tool can be older: the facts hold history from this day.
+HISTORY_START = "2000-01-01"
+
 
 def build_config(settings: Settings) -> Config:
     """The SQLMesh configuration for one warehouse file."""
@@ -20,7 +23,7 @@ def build_config(settings: Settings) -> Config:
             )
         },
         default_gateway=settings.gateway,
-        model_defaults=ModelDefaultsConfig(dialect="duckdb", start="2000-01-01", cron="@daily"),
+        model_defaults=ModelDefaultsConfig(dialect="duckdb", start=HISTORY_START, cron="@daily"),
         variables=settings.model_variables(),
         linter=LinterConfig(
             enabled=True,

@@ -1,0 +1,38 @@
+"""Intent: of the users with a first session, who asked for another one, and what became of it."""
+
+from __future__ import annotations
+
+from ibis.expr.types import Table
+
+from analysis.rebooking import within_window
+
+
+def user_intents(outcomes: Table, bookings: Table, window_days: int | None) -> Table:
+    """One row per user of `outcomes` who placed a request in the window after the first session.
+
+    Columns `user_id, attended, is_lost`: one of those requests was attended, whenever; all of them were cancelled.
+    """
+    requests = bookings.join(outcomes.select("user_id", "first_at"), "user_id")
+    requests = requests.filter(within_window(requests.requested_at, requests.first_at, window_days))
+    counted = requests.group_by("user_id").agg(
+        requests=requests.count(),
+        attended_requests=requests.count(where=requests.booking_status == "attended"),
+        cancelled_requests=requests.count(where=requests.booking_status == "cancelled"),
+    )
+    return counted.select(
+        "user_id",
+        attended=counted.attended_requests > 0,
+        is_lost=counted.cancelled_requests == counted.requests,
+    )
+
+
+def intent_counts(outcomes: Table, intents: Table) -> Table:
+    """One row per tier: `tier, users, with_intent, attended, lost`, of outcomes with a tier."""
+    joined = outcomes.left_join(intents, "user_id")
+    joined = joined.filter(joined.tier.notnull())
+    return joined.group_by("tier").agg(
+        users=joined.count(),
+        with_intent=joined.count(where=joined.attended.notnull()),
+        attended=joined.count(where=joined.attended),
+        lost=joined.count(where=joined.is_lost),
+    )

@@ -1,0 +1,86 @@
+"""Rebooking: who came back within the window, by tier of the first mentor.
+
+Every function takes Ibis tables and gives an Ibis expression, so the same definition runs on
+every engine and inside the report models.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+import ibis
+from ibis.expr.types import BooleanValue, Table, TimestampValue
+
+
+def session_visits(sessions: Table) -> Table:
+    """First approach: one row per session, as `user_id, mentor_id, visit_id, visited_at`."""
+    return sessions.select("user_id", "mentor_id", visit_id="session_id", visited_at="started_at")
+
+
+def booking_visits(bookings: Table, users: Table) -> Table:
+    """Second approach: one row per booking of a known user that was not cancelled, shaped like `session_visits`."""
+    kept = bookings.filter(bookings.booking_status != "cancelled")
+    kept = kept.semi_join(users, "user_id")
+    return kept.select("user_id", "mentor_id", visit_id="booking_id", visited_at="requested_at")
+
+
+def within_window(moment: TimestampValue, first_at: TimestampValue, window_days: int | None) -> BooleanValue:
+    """True where `first_at < moment <= first_at + window_days`; no upper bound when `window_days` is None."""
+    later = moment > first_at
+    return later if window_days is None else later & (moment <= first_at + ibis.interval(days=window_days))
+
+
+def first_visits(visits: Table) -> Table:
+    """One row per user: `user_id, mentor_id, first_at` of the first visit, ordered by `(visited_at, visit_id)`."""
+    order = ibis.window(group_by="user_id", order_by=["visited_at", "visit_id"])
+    ranked = visits.mutate(visit_number=ibis.row_number().over(order))
+    return ranked.filter(ranked.visit_number == 0).select("user_id", "mentor_id", first_at="visited_at")
+
+
+def user_outcomes(visits: Table, window_days: int | None, as_of: datetime.datetime | TimestampValue) -> Table:
+    """One row per user with a visit: `user_id, mentor_id, first_at, next_at, is_rebooked, is_mature`.
+
+    `next_at` is the first strictly later visit to any mentor. A user is mature when the whole
+    window lies before `as_of`; with no limit nobody ever is.
+    """
+    first = first_visits(visits)
+    later = visits.join(first.select("user_id", "first_at"), "user_id")
+    later = later.filter(later.visited_at > later.first_at)
+    following = later.group_by("user_id").agg(next_at=later.visited_at.min())
+    joined = first.left_join(following, "user_id").drop("user_id_right")
+    rebooked = within_window(joined.next_at, joined.first_at, window_days)
+    mature = ibis.literal(False) if window_days is None else joined.first_at + ibis.interval(days=window_days) <= as_of
+    return joined.mutate(is_rebooked=ibis.coalesce(rebooked, False), is_mature=mature)
+
+
+def current_tiers(mentors: Table) -> Table:
+    """One row per mentor ever known: `mentor_id, tier`, the latest tier, also of mentors who left."""
+    order = ibis.window(group_by="mentor_id", order_by=mentors.valid_from.desc())
+    ranked = mentors.mutate(recency=ibis.row_number().over(order))
+    return ranked.filter(ranked.recency == 0).select("mentor_id", "tier")
+
+
+def with_tier(rows: Table, mentors: Table, tier_attribution: str, moment: str) -> Table:
+    """`rows` with `tier`: the mentor's latest known tier (`current`), or the one that held at column `moment`.
+
+    A mentor never known, or one without a tier at that moment, gives null; no row is lost or doubled.
+    """
+    if tier_attribution == "current":
+        return rows.left_join(current_tiers(mentors), "mentor_id").drop("mentor_id_right")
+    versions = mentors.select("mentor_id", "tier", "valid_from", "valid_to")
+    keys = rows.select("mentor_id", moment).distinct()
+    held = keys.join(versions, "mentor_id")
+    held = held.filter((held.valid_from <= held[moment]) & (held.valid_to.isnull() | (held[moment] < held.valid_to)))
+    held = held.select("mentor_id", moment, "tier")
+    return rows.left_join(held, ["mentor_id", moment]).drop("mentor_id_right", f"{moment}_right")
+
+
+def rebooking_counts(outcomes: Table) -> Table:
+    """One row per tier: `tier, users, rebooked, mature_users, mature_rebooked`, of outcomes with a tier."""
+    known = outcomes.filter(outcomes.tier.notnull())
+    return known.group_by("tier").agg(
+        users=known.count(),
+        rebooked=known.count(where=known.is_rebooked),
+        mature_users=known.count(where=known.is_mature),
+        mature_rebooked=known.count(where=known.is_mature & known.is_rebooked),
+    )

@@ -1,0 +1,128 @@
+"""The answer from raw files, through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from cli import cli
+from tests.conftest import event
+
+
+def run(warehouse: Path, *arguments: str, exit_code: int = 0):
+    result = CliRunner().invoke(cli, ["--warehouse", str(warehouse), *arguments])
+    assert result.exit_code == exit_code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def answer(warehouse: Path, *options: str) -> dict:
+    return json.loads(run(warehouse, "answer", "--format", "json", *options).stdout)
+
+
+def table_rows(warehouse: Path) -> dict[str, list]:
+    tables = [
+        *("raw.users", "raw.mentors", "raw.booking_events", "raw.loads", "raw.rejected_rows"),
+        *("marts.dim_users", "marts.dim_mentors", "marts.fct_sessions", "marts.fct_bookings"),
+    ]
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return {name: connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in tables}
+
+
+@pytest.mark.real_data
+def test_check_figures_of_the_real_files(real_data, warehouse):
+    run(warehouse, "refresh", "--data", str(real_data))
+    before = table_rows(warehouse)
+    document = answer(warehouse)
+
+    fields = ("users", "rebooked", "mature_users", "mature_rebooked")
+    by_sessions = document["rebooking"]["sessions"]
+    counts = {row["tier"]: tuple(row[f] for f in fields) for row in by_sessions["tiers"]}
+    assert counts == {"Gold": (42, 26, 39, 24), "Silver": (57, 22, 54, 21), "Bronze": (33, 0, 29, 0)}
+    assert tuple(by_sessions["groups"][1][f] for f in fields) == (90, 22, 83, 21)
+    by_bookings = document["rebooking"]["bookings"]
+    assert {r["tier"]: (r["users"], r["rebooked"]) for r in by_bookings["tiers"]} == {
+        "Gold": (42, 26),
+        "Silver": (57, 22),
+        "Bronze": (33, 0),
+    }
+    comparison = by_sessions["comparison"]
+    expected = {
+        "p_value": (7.44e-5, 1e-7),
+        "relative_risk": (2.53, 0.01),
+        "relative_risk_ci_low": (1.64, 0.01),
+        "relative_risk_ci_high": (3.91, 0.01),
+        "odds_ratio": (4.95, 0.01),
+        "odds_ratio_ci_low": (2.13, 0.01),
+        "odds_ratio_ci_high": (11.91, 0.01),
+        "difference": (0.375, 0.0005),
+        "difference_ci_low": (0.195, 0.0005),
+        "difference_ci_high": (0.527, 0.0005),
+    }
+    for name, (value, tolerance) in expected.items():
+        assert comparison[name] == pytest.approx(value, abs=tolerance), name
+    fields = ("with_intent", "attended", "lost")
+    assert {row["tier"]: tuple(row[f] for f in fields) for row in document["intent"]["tiers"]} == {
+        "Gold": (26, 26, 0),
+        "Silver": (25, 22, 3),
+        "Bronze": (0, 0, 0),
+    }
+    fields = ("bookings", "attended", "cancelled", "rescheduled", "orphan", "open")
+    reliability = document["reliability"]
+    assert {row["tier"]: tuple(row[f] for f in fields) for row in reliability["tiers"]} == {
+        "Gold": (99, 91, 7, 5, 1, 0),
+        "Silver": (90, 79, 11, 5, 0, 0),
+        "Bronze": (36, 33, 3, 0, 0, 0),
+    }
+    overall = reliability["overall"]
+    assert (overall["sessions"], overall["estimated_ends"], overall["unknown_user_events"]) == (203, 13, 1)
+
+    at_session = answer(warehouse, "--tier-attribution", "at_session")
+    assert at_session["rebooking"] == document["rebooking"]
+
+    run(warehouse, "refresh", "--data", str(real_data))
+    assert table_rows(warehouse) == before
+    assert answer(warehouse) == document
+
+
+def test_new_events_and_a_changed_tier_reach_the_answer(data_folder, warehouse):
+    first = event("1", event_type="session_started")
+    run(warehouse, "refresh", "--data", str(data_folder(events=[first])))
+    assert [row["users"] for row in answer(warehouse)["rebooking"]["sessions"]["tiers"]] == [1, 0, 0]
+    second = event("2", event_type="session_started", timestamp="2023-01-20T10:00:00Z", mentor_id="M-2")
+    folder = data_folder(events=[first, second], mentors="mentor_id,tier,hourly_rate\nM-1,Bronze,200\nM-2,Silver,100\n")
+    run(warehouse, "refresh", "--data", str(folder))
+    tiers = answer(warehouse)["rebooking"]["sessions"]["tiers"]
+    assert [(row["users"], row["rebooked"]) for row in tiers] == [(0, 0), (1, 1), (0, 0)]
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        versions = connection.execute(
+            "SELECT tier, valid_to IS NULL FROM marts.dim_mentors WHERE mentor_id = 'M-1' ORDER BY valid_from"
+        ).fetchall()
+    assert versions == [("Gold", False), ("Bronze", True)]
+
+
+def test_a_tier_that_is_not_in_the_reference_data_stops_the_refresh(data_folder, warehouse):
+    folder = data_folder(mentors="mentor_id,tier,hourly_rate\nM-1,Platinum,200\n")
+    result = run(warehouse, "refresh", "--data", str(folder), exit_code=1)
+    assert "assert_tiers_known" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--group-a", "Golden"], "unknown tier 'Golden'"),
+        (["--group-a", "Silver"], "group_a and group_b overlap in Silver"),
+        (["--window-days", "0"], "rebooking_window_days"),
+        (["--as-of", "yesterday"], "is not an ISO-8601 time"),
+        ([], "there is no warehouse at"),
+    ],
+)
+def test_wrong_use_is_told_in_one_line(warehouse, options, message):
+    result = run(warehouse, "answer", *options, exit_code=1)
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not warehouse.exists()
