@@ -156,6 +156,17 @@ def rejects_command(settings: Settings) -> None:
     writer.writerows(rejected_rows(settings.warehouse))
 
 
+@cli.command("sample")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; made if need be.")
+@click.option("--seed", type=int, default=1, show_default=True)
+def sample_command(out: Path, seed: int) -> None:
+    """Write the synthetic sample data, whose counts are the published ones."""
+    from simulation.sample import sample
+
+    sample(seed).write(out)
+    _say(f"wrote {out}")
+
+
 @cli.command("reset")
 @click.option("--yes", is_flag=True, help="Do it: everything in the warehouse is lost.")
 @click.pass_obj
