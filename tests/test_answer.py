@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import duckdb
+import ibis
 import pytest
 from click.testing import CliRunner
 
+from analysis.marts import COLUMNS
 from cli import cli
 from tests.conftest import event
 
@@ -126,3 +128,31 @@ def test_wrong_use_is_told_in_one_line(warehouse, options, message):
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert not warehouse.exists()
+
+
+def test_report_models_say_what_the_answer_says(data_folder, warehouse):
+    events = [
+        event("1"),
+        event("2", event_type="session_started", timestamp="2023-02-02T10:00:00Z"),
+        event("3", event_type="session_started", timestamp="2023-02-20T10:00:00Z", mentor_id="M-2"),
+        event("4", user_id=2, mentor_id="M-2", timestamp="2023-03-20T10:00:00Z"),
+        event("5", user_id=2, mentor_id="M-2", timestamp="2023-03-21T10:00:00Z", event_type="session_started"),
+    ]
+    run(warehouse, "refresh", "--data", str(data_folder(events=events)))
+    document = answer(warehouse)
+    fields = ("tier", "users", "rebooked", "mature_users", "mature_rebooked")
+    expected = [tuple(r[f] for f in fields) for r in document["rebooking"]["sessions"]["tiers"] if r["users"]]
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        relation = connection.sql(f"SELECT {', '.join(fields)} FROM reports.rpt_rebooking_by_tier ORDER BY tier")
+        assert relation.fetchall() == sorted(expected) == [("Gold", 1, 1, 1, 1), ("Silver", 1, 0, 0, 0)]
+
+
+def test_the_columns_the_metrics_read_are_those_of_the_marts(data_folder, warehouse):
+    run(warehouse, "refresh", "--data", str(data_folder()))
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        backend = ibis.duckdb.from_connection(connection)
+        for name, columns in COLUMNS.items():
+            database = "staging" if name.startswith("stg_") else "marts"
+            built = {column: type_.name for column, type_ in backend.table(name, database=database).schema().items()}
+            expected = {column: type_.name for column, type_ in ibis.schema(columns).items()}
+            assert expected.items() <= built.items(), name

@@ -1,0 +1,37 @@
+AUDIT (
+  name assert_rebooked_are_users
+);
+
+/* Nobody rebooks who is not a user, mature or not. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  rebooked > users
+  OR mature_users > users
+  OR mature_rebooked > rebooked
+  OR mature_rebooked > mature_users;
+
+AUDIT (
+  name assert_bookings_add_up
+);
+
+/* Every booking has one outcome, and only cancelled ones are rescheduled. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  bookings IS DISTINCT FROM attended + cancelled + no_show + upcoming + orphan + "open"
+  OR rescheduled > cancelled;
+
+AUDIT (
+  name assert_orphan_rate_under_threshold,
+  blocking FALSE
+);
+
+/* No tier leaves more requests unanswered than the setting max_orphan_rate allows. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  orphan > bookings * @VAR('max_orphan_rate')

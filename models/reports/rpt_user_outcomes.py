@@ -1,0 +1,39 @@
+"""What each user did after the first session; the SQL comes from `analysis`."""
+
+import ibis
+from sqlglot import exp
+from sqlmesh import model
+from sqlmesh.core.macros import MacroEvaluator
+
+from analysis.marts import mart
+from analysis.rebooking import session_visits, user_outcomes, with_tier
+
+
+@model(
+    "reports.rpt_user_outcomes",
+    is_sql=True,
+    kind="FULL",
+    allow_partials=True,
+    owner="analytics",
+    description="One row per user with a session: the first one, its mentor's tier, and whether the user rebooked.",
+    grain=["user_id"],
+    references=["mentor_id"],
+    column_descriptions={
+        "user_id": "The user; may be unknown to the users export",
+        "mentor_id": "The mentor of the user's first session",
+        "first_at": "UTC start of the user's first session, over all tiers",
+        "next_at": "UTC start of the first strictly later session with any mentor; null without one",
+        "is_rebooked": "The next session started within the rebooking window",
+        "is_mature": "The whole rebooking window lies before the latest event",
+        "tier": "The mentor's latest known tier; null for a mentor no sheet knew",
+    },
+    audits=[
+        ("not_null", {"columns": exp.array("user_id", "mentor_id", "first_at", "is_rebooked", "is_mature")}),
+        ("unique_values", {"columns": exp.array("user_id")}),
+    ],
+)
+def entrypoint(evaluator: MacroEvaluator) -> str:
+    window_days = evaluator.var("rebooking_window_days")
+    as_of = mart("stg_events").occurred_at.max().as_scalar()
+    outcomes = user_outcomes(session_visits(mart("fct_sessions")), window_days, as_of)
+    return str(ibis.to_sql(with_tier(outcomes, mart("dim_mentors"), "current", "first_at"), dialect="duckdb"))
