@@ -153,6 +153,6 @@ def test_the_columns_the_metrics_read_are_those_of_the_marts(data_folder, wareho
         backend = ibis.duckdb.from_connection(connection)
         for name, columns in COLUMNS.items():
             database = "staging" if name.startswith("stg_") else "marts"
-            built = {column: type_.name for column, type_ in backend.table(name, database=database).schema().items()}
-            expected = {column: type_.name for column, type_ in ibis.schema(columns).items()}
+            built = {column: type(type_) for column, type_ in backend.table(name, database=database).schema().items()}
+            expected = {column: type(type_) for column, type_ in ibis.schema(columns).items()}
             assert expected.items() <= built.items(), name
