@@ -59,13 +59,23 @@ def _ingest(settings: Settings, data: Path | None) -> None:
                 f"+ {load.rows_known:,} known + {load.rows_duplicate:,} duplicates "
                 f"+ {load.rows_rejected:,} rejected"
             )
+        for note in load.notes:
+            _say(f"{load.file.name}: {note}")
 
 
 def _transform(settings: Settings, environment: str) -> None:
+    from pipeline.progress import is_up_to_date
+
+    if is_up_to_date(settings.warehouse, environment):
+        _say(f"{environment} is up to date; nothing new")
+        return
     from pipeline.transform import transform
 
-    for warning in transform(settings, environment):
+    done = transform(settings, environment)
+    for warning in done.warnings:
         _say(f"warning: {warning}")
+    for fact, moment in done.restated_from.items():
+        _say(f"{fact} restated from {moment:%Y-%m-%d %H:%M:%S}")
     _say(f"{environment} is up to date")
 
 

@@ -8,10 +8,7 @@ from sqlmesh.core.config import (
     ModelDefaultsConfig,
 )
 
-from settings import Settings, load_settings
-
-# No event of the booking tool can be older: the facts hold history from this day.
-HISTORY_START = "2000-01-01"
+from settings import HISTORY_START, Settings, load_settings
 
 
 def build_config(settings: Settings) -> Config:

@@ -18,6 +18,8 @@ from errors import SettingsError
 PROJECT_ROOT = Path(__file__).resolve().parent
 TIER_GROUPS_FILE = PROJECT_ROOT / "seeds" / "tier_groups.csv"
 EVENT_CATALOGUE_FILE = PROJECT_ROOT / "seeds" / "event_catalogue.csv"
+# The facts hold history from this day: no event of a booking tool can be older.
+HISTORY_START = "2000-01-01"
 
 
 def read_seed(path: Path) -> list[dict[str, str]]:

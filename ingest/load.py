@@ -1,6 +1,11 @@
 """Loading the three sources into the `raw` schema, all of them or none.
 
 For every load: rows read = loaded + known + duplicate + rejected.
+
+`raw.users` and `raw.mentors` are change logs. `effective_at` says from when a change holds: the
+source's `updated_at` where that lies after the start of the state it replaces, else the load, so
+that no change rewrites history that was already told. Nobody rewinds: a row older than the one
+known, by `updated_at`, is rejected as `outdated`.
 """
 
 from __future__ import annotations
@@ -8,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -29,11 +34,12 @@ RAW_TABLES = """
 CREATE SCHEMA IF NOT EXISTS raw;
 CREATE TABLE IF NOT EXISTS raw.users (
     user_id BIGINT NOT NULL, company_id VARCHAR, signup_date DATE NOT NULL, status VARCHAR,
-    updated_at TIMESTAMP, loaded_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
+    updated_at TIMESTAMP, effective_at TIMESTAMP NOT NULL, loaded_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS raw.mentors (
     mentor_id VARCHAR NOT NULL, tier VARCHAR NOT NULL, hourly_rate DECIMAL(18, 4),
-    updated_at TIMESTAMP, is_deleted BOOLEAN NOT NULL, loaded_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
+    updated_at TIMESTAMP, is_deleted BOOLEAN NOT NULL,
+    effective_at TIMESTAMP NOT NULL, loaded_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS raw.booking_events (
     event_id VARCHAR NOT NULL, user_id BIGINT NOT NULL, mentor_id VARCHAR NOT NULL,
@@ -49,7 +55,7 @@ CREATE TABLE IF NOT EXISTS raw.loads (
     load_id BIGINT NOT NULL, source VARCHAR NOT NULL, file VARCHAR NOT NULL, checksum VARCHAR NOT NULL,
     rows_read BIGINT NOT NULL, rows_loaded BIGINT NOT NULL, rows_known BIGINT NOT NULL,
     rows_duplicate BIGINT NOT NULL, rows_rejected BIGINT NOT NULL,
-    started_at TIMESTAMP NOT NULL, finished_at TIMESTAMP NOT NULL, outcome VARCHAR NOT NULL
+    loaded_at TIMESTAMP NOT NULL, outcome VARCHAR NOT NULL
 );
 """
 
@@ -60,6 +66,8 @@ class Load:
 
     `outcome` is `loaded`, or `unchanged` when the very same file had been loaded before; an
     unchanged file is not read again, leaves no row in `raw.loads`, and counts no rows here.
+    `notes` are sentences on what people should know of the change: tiers that changed, mentors
+    who left, users whom the export has lost.
     """
 
     source: str
@@ -70,6 +78,7 @@ class Load:
     rows_duplicate: int
     rows_rejected: int
     outcome: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,8 @@ class Source:
     columns: tuple[str, ...]
     normalise: str
     known: str
-    differing_duplicate: str | None
+    conflict: str | None
+    first_effective_at: str | None
 
 
 USERS = Source(
@@ -94,10 +104,11 @@ USERS = Source(
     columns=("user_id", "company_id", "signup_date", "status"),
     normalise=norm.USERS,
     known="""
-        SELECT user_id, company_id, signup_date, status FROM raw.users
+        SELECT user_id, company_id, signup_date, status, updated_at FROM raw.users
         QUALIFY ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY load_id DESC) = 1
     """,
-    differing_duplicate=None,
+    conflict=None,
+    first_effective_at="LEAST(CAST(n.signup_date AS TIMESTAMP), GETVARIABLE('loaded_at'))",
 )
 MENTORS = Source(
     name="mentors",
@@ -107,12 +118,13 @@ MENTORS = Source(
     columns=("mentor_id", "tier", "hourly_rate"),
     normalise=norm.MENTORS,
     known="""
-        SELECT mentor_id, tier, hourly_rate FROM (
+        SELECT mentor_id, tier, hourly_rate, updated_at FROM (
             SELECT * FROM raw.mentors
             QUALIFY ROW_NUMBER() OVER (PARTITION BY mentor_id ORDER BY load_id DESC) = 1
         ) WHERE NOT is_deleted
     """,
-    differing_duplicate="conflicting_mentor_id",
+    conflict="conflicting_mentor_id",
+    first_effective_at="COALESCE(n.updated_at, TIMESTAMP '1970-01-01')",
 )
 EVENTS = Source(
     name="booking_events",
@@ -121,8 +133,9 @@ EVENTS = Source(
     key="event_id",
     columns=("event_id", "user_id", "mentor_id", "occurred_at", "event_type", *norm.EVENT_PROPERTIES),
     normalise=norm.booking_events(),
-    known="SELECT * FROM raw.booking_events",
-    differing_duplicate="conflicting_event_id",
+    known="SELECT * FROM raw.booking_events SEMI JOIN normalised USING (event_id)",
+    conflict="conflicting_event_id",
+    first_effective_at=None,
 )
 
 
@@ -147,6 +160,7 @@ def ingest(warehouse: Path, data: Path) -> list[Load]:
     try:
         with connect(warehouse) as connection, _transaction(connection):
             connection.execute(RAW_TABLES)
+            _set_loaded_at(connection)
             return [_load_file(connection, source, file) for source, file in files]
     except BaseException:
         if not was_there:
@@ -166,11 +180,18 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
+def _set_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
+    """One moment for all files, later than any earlier load even when a clock was set back."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    (latest,) = connection.execute("SELECT MAX(loaded_at) FROM raw.loads").fetchone()
+    loaded_at = now if latest is None else max(now, latest + timedelta(microseconds=1))
+    connection.execute(f"SET VARIABLE loaded_at = TIMESTAMP '{loaded_at}'")
+
+
 def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> Load:
     if _is_unchanged(connection, source, file):
         return Load(source.name, file.path, 0, 0, 0, 0, 0, "unchanged")
-    started_at = datetime.now(UTC).replace(tzinfo=None)
-    load_id = connection.execute("SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads").fetchone()[0]
+    (load_id,) = connection.execute("SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads").fetchone()
     try:
         _read_rows(connection, source, file)
     except duckdb.InvalidInputException as error:
@@ -179,7 +200,8 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
     if source is MENTORS:
         _refuse_missing_tier(connection, file)
     _classify(connection, source)
-    _insert(connection, source, load_id, started_at)
+    notes = _notes(connection, source)
+    _insert(connection, source, load_id)
     counts = dict(connection.execute("SELECT class, COUNT(*) FROM classified GROUP BY class").fetchall())
     if counts.get("rejected"):
         connection.execute(
@@ -197,9 +219,13 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
         sum(counts.values()),
         *(counts.get(name, 0) for name in ("loaded", "known", "duplicate", "rejected")),
         outcome="loaded",
+        notes=tuple(notes),
     )
     connection.execute(
-        "INSERT INTO raw.loads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        """
+        INSERT INTO raw.loads
+        SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, GETVARIABLE('loaded_at'), ?
+        """,
         [
             load_id,
             source.name,
@@ -210,8 +236,6 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
             load.rows_known,
             load.rows_duplicate,
             load.rows_rejected,
-            started_at,
-            datetime.now(UTC).replace(tzinfo=None),
             load.outcome,
         ],
     )
@@ -299,77 +323,131 @@ def _refuse_missing_tier(connection: duckdb.DuckDBPyConnection, file: SourceFile
 def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     """Make `classified`: position, class (loaded, known, duplicate, rejected), reason.
 
-    The first row of a key stays; a later one is a duplicate or, where the source says so,
-    a conflict when it differs.
+    The first row of a key stays; a later one is a duplicate or, where the source calls that a
+    conflict, rejected when it differs. A row that differs from the known one is news of a user or
+    a mentor, unless it says itself that it is older; a different event under a known id never is.
     """
-    key, columns = source.key, source.columns
-    differs_from_first = " OR ".join(f"n.{c} IS DISTINCT FROM first_row.{c}" for c in columns)
-    differs_from_known = " OR ".join(f"n.{c} IS DISTINCT FROM known.{c}" for c in columns)
-    conflict = source.differing_duplicate
-    later_row = f"WHEN {differs_from_first} THEN 'rejected'" if conflict else ""
-    later_reason = (
-        f"WHEN first_row.position < n.position AND ({differs_from_first}) THEN '{conflict}'" if conflict else ""
+    key, compared = source.key, ", ".join(source.columns)
+    this_row = f"ROW({', '.join(f'n.{column}' for column in source.columns)})"
+    differs_from_first = f"{this_row} IS DISTINCT FROM first_row"
+    differs_from_known = f"{this_row} IS DISTINCT FROM known_row"
+    conflict = f"'{source.conflict}'" if source.conflict else "NULL"
+    news = f"WHEN known_row IS NOT NULL AND {differs_from_known} THEN " + (
+        conflict if source is EVENTS else "CASE WHEN n.updated_at < known_updated_at THEN 'outdated' END"
     )
-    # A different event under a known id never replaces it; a changed user or mentor is news.
-    is_event = source is EVENTS
-    known_class = f"WHEN {differs_from_known} THEN {_literal('rejected' if is_event else 'loaded')}"
-    known_reason = f"WHEN known.{key} IS NOT NULL AND ({differs_from_known}) THEN '{conflict}'" if is_event else ""
-    connection.execute(
-        f"""
+    known_updated_at = "NULL" if source is EVENTS else "known.updated_at"
+    connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE classified AS
         WITH repeated AS (
             SELECT {key}, MIN(position) AS position FROM normalised
             WHERE reason IS NULL GROUP BY {key} HAVING COUNT(*) > 1
         ),
-        first_row AS (
-            SELECT n.* FROM normalised AS n JOIN repeated USING ({key}, position)
+        first_rows AS (
+            SELECT {key}, position, ROW({compared}) AS first_row
+            FROM normalised JOIN repeated USING ({key}, position)
         ),
-        known AS ({source.known})
+        known_rows AS (
+            SELECT {key}, ROW({compared}) AS known_row, {known_updated_at} AS known_updated_at
+            FROM ({source.known}) AS known
+        ),
+        judged AS (
+            SELECT
+                n.position,
+                COALESCE(first_rows.position < n.position, false) AS is_repeated,
+                {differs_from_known} AS is_news,
+                CASE
+                    WHEN n.reason IS NOT NULL THEN n.reason
+                    WHEN first_rows.position < n.position
+                        THEN CASE WHEN {differs_from_first} THEN {conflict} END
+                    {news}
+                END AS reason
+            FROM normalised AS n
+            LEFT JOIN first_rows ON first_rows.{key} = n.{key} AND n.reason IS NULL
+            LEFT JOIN known_rows ON known_rows.{key} = n.{key} AND n.reason IS NULL
+        )
         SELECT
-            n.position,
+            position,
             CASE
-                WHEN n.reason IS NOT NULL THEN 'rejected'
-                WHEN first_row.position < n.position THEN CASE {later_row} ELSE 'duplicate' END
-                WHEN known.{key} IS NULL THEN 'loaded'
-                {known_class}
+                WHEN reason IS NOT NULL THEN 'rejected'
+                WHEN is_repeated THEN 'duplicate'
+                WHEN is_news THEN 'loaded'
                 ELSE 'known'
             END AS class,
-            CASE WHEN n.reason IS NOT NULL THEN n.reason {later_reason} {known_reason} END AS reason
-        FROM normalised AS n
-        LEFT JOIN first_row ON first_row.{key} = n.{key} AND n.reason IS NULL
-        LEFT JOIN known ON known.{key} = n.{key} AND n.reason IS NULL
-    """.replace("CASE  ELSE 'duplicate' END", "'duplicate'")
-    )
+            reason
+        FROM judged
+    """)
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int, loaded_at: datetime) -> None:
+def _notes(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
+    """What people should know of this load, before it is written."""
+    if source is EVENTS:
+        return []
+    missing = f"""
+        SELECT {source.key} FROM ({source.known})
+        WHERE {source.key} NOT IN (SELECT {source.key} FROM normalised WHERE {source.key} IS NOT NULL)
+        ORDER BY {source.key}
+    """
+    if source is USERS:
+        (count,) = connection.execute(f"SELECT COUNT(*) FROM ({missing})").fetchone()
+        return [f"{count:,} users of earlier exports are missing; they are kept (an older export?)"] if count else []
+    changed = connection.execute(f"""
+        SELECT mentor_id, known.tier, n.tier
+        FROM normalised AS n JOIN classified USING (position) JOIN ({source.known}) AS known USING (mentor_id)
+        WHERE class = 'loaded' AND n.tier <> known.tier ORDER BY mentor_id
+    """).fetchall()
+    notes = [f"mentor {mentor} changes from {old} to {new}" for mentor, old, new in changed]
+    return notes + [f"mentor {mentor} has left the sheet" for (mentor,) in connection.execute(missing).fetchall()]
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> None:
     columns = ", ".join(source.columns)
-    accepted = "FROM normalised JOIN classified USING (position) WHERE class = 'loaded' ORDER BY position"
-    values = {"load_id": load_id, "loaded_at": loaded_at}
+    accepted = "FROM normalised AS n JOIN classified USING (position)"
     if source is EVENTS:
         connection.execute(
-            f"INSERT INTO raw.booking_events ({columns}, load_id) SELECT {columns}, $load_id {accepted}",
-            {"load_id": load_id},
+            f"""
+            INSERT INTO raw.booking_events ({columns}, load_id)
+            SELECT {columns}, ? {accepted} WHERE class = 'loaded' ORDER BY position
+            """,
+            [load_id],
         )
         return
-    deleted = ", is_deleted" if source is MENTORS else ""
+    key = source.key
+    is_mentors = source is MENTORS
+    # The start of the state in force now; one announced for later may still be overtaken.
     connection.execute(
         f"""
-        INSERT INTO raw.{source.name} ({columns}, updated_at{deleted}, loaded_at, load_id)
-        SELECT {columns}, updated_at{", false" if deleted else ""}, $loaded_at, $load_id {accepted}
+        INSERT INTO raw.{source.name}
+            ({columns}, updated_at, effective_at, loaded_at, load_id{", is_deleted" if is_mentors else ""})
+        WITH in_force AS (
+            SELECT {key}, MAX(effective_at) AS since FROM raw.{source.name}
+            WHERE effective_at <= GETVARIABLE('loaded_at') GROUP BY {key}
+        )
+        SELECT
+            {", ".join(f"n.{column}" for column in source.columns)},
+            n.updated_at,
+            CASE
+                WHEN in_force.{key} IS NULL THEN {source.first_effective_at}
+                WHEN n.updated_at > in_force.since THEN n.updated_at
+                ELSE GETVARIABLE('loaded_at')
+            END,
+            GETVARIABLE('loaded_at'),
+            ?
+            {", false" if is_mentors else ""}
+        {accepted} LEFT JOIN in_force USING ({key})
+        WHERE class = 'loaded' ORDER BY position
         """,
-        values,
+        [load_id],
     )
-    if source is MENTORS:
+    if is_mentors:
         # The sheet is always complete: who is not on it has left. A rejected row is still on it.
         connection.execute(
             f"""
-            INSERT INTO raw.mentors ({columns}, is_deleted, loaded_at, load_id)
-            SELECT {columns}, true, $loaded_at, $load_id
+            INSERT INTO raw.mentors ({columns}, effective_at, loaded_at, load_id, is_deleted)
+            SELECT {columns}, GETVARIABLE('loaded_at'), GETVARIABLE('loaded_at'), ?, true
             FROM ({source.known}) WHERE mentor_id NOT IN (SELECT mentor_id FROM normalised WHERE mentor_id IS NOT NULL)
             ORDER BY mentor_id
             """,
-            values,
+            [load_id],
         )
 
 

@@ -1,12 +1,15 @@
 """The normalisation rules of the sources, as DuckDB SQL.
 
 Each query reads `source_rows` and gives `position`, the typed columns, and `reason`: why the row
-is rejected, or null.
+is rejected, or null. The variable `loaded_at` is the naive UTC
+time of the load.
 """
 
 from __future__ import annotations
 
-from settings import EVENT_CATALOGUE_FILE, read_seed
+from datetime import timedelta
+
+from settings import EVENT_CATALOGUE_FILE, HISTORY_START, read_seed
 
 EVENT_PROPERTIES = (
     "cancelled_by",
@@ -15,6 +18,9 @@ EVENT_PROPERTIES = (
     "requested_duration_minutes",
     "duration_seconds",
 )
+
+# How far an event may lie ahead of the clock of the machine that loads it.
+CLOCK_GRACE = timedelta(days=1)
 
 _WHITE_SPACE = " \t\n\r\x0b\x0c\u00a0\ufeff"
 _DAY = r"\d{4}-\d{2}-\d{2}"
@@ -90,7 +96,10 @@ FROM source_rows
 
 
 def booking_events() -> str:
-    """The rule for events, which knows the event types of the event catalogue."""
+    """The rule for events, which knows the event types of the event catalogue.
+
+    What lies further ahead of the load than the grace for a wrong clock or time zone has not happened.
+    """
     event_types = ", ".join(f"'{row['event_type']}'" for row in read_seed(EVENT_CATALOGUE_FILE))
     fields = ("event_id", "user_id", "mentor_id", "timestamp", "event_type", *EVENT_PROPERTIES)
     paths = ", ".join(f"'$.{name}'" for name in fields)
@@ -126,6 +135,8 @@ SELECT
         WHEN mentor_id IS NULL THEN 'missing_mentor_id'
         WHEN {trimmed("timestamp_text")} IS NULL THEN 'missing_timestamp'
         WHEN occurred_at IS NULL THEN 'invalid_timestamp'
+        WHEN occurred_at < TIMESTAMP '{HISTORY_START}' THEN 'implausible_timestamp'
+        WHEN occurred_at > GETVARIABLE('loaded_at') + INTERVAL {CLOCK_GRACE.days} DAY THEN 'implausible_timestamp'
         WHEN event_type IS NULL THEN 'missing_event_type'
         WHEN event_type NOT IN ({event_types}) THEN 'unknown_event_type'
     END AS reason

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
 import duckdb
 from sqlmesh import Context
 from sqlmesh.core.console import NoopConsole, set_console
+from sqlmesh.core.environment import Environment
 from sqlmesh.core.scheduler import CompletionStatus
+from sqlmesh.core.snapshot import DeployabilityIndex, Snapshot
 from sqlmesh.utils.errors import SQLMeshError
 
-from config import HISTORY_START, build_config
-from errors import TransformError, WarehouseError
+from config import build_config
+from errors import TransformError
+from ingest.normalisation import CLOCK_GRACE
 from ingest.warehouse import connect
+from pipeline import progress
+from pipeline.affected import FACTS, affected_spans, expected_facts
 from settings import PROJECT_ROOT, Settings
 
-FACTS = ("marts.fct_bookings", "marts.fct_sessions")
+DIMENSIONS = {"dim_users": "stg_users", "dim_mentors": "stg_mentors"}
+
+
+@dataclass
+class Transformed:
+    """What a transform did: `outcome` is `unchanged` or `updated`; warnings are one line each.
+
+    `restated_from` is the first moment from which each fact was worked out anew.
+    """
+
+    outcome: str
+    warnings: list[str] = field(default_factory=list)
+    restated_from: dict[str, datetime] = field(default_factory=dict)
 
 
 class _Recorder(NoopConsole):
@@ -36,52 +56,159 @@ class _Recorder(NoopConsole):
         self.warnings.append(" ".join(short_message.split()))
 
 
-def transform(settings: Settings, environment: str = "prod") -> list[str]:
-    """Plan the environment if it is new, then evaluate everything up to now, facts over their whole history.
+def transform(settings: Settings, environment: str = "prod") -> Transformed:
+    """Bring an environment up to date with `raw`; an environment that is not there yet is planned.
 
-    Returns:
-        Warnings of audits that do not block, one line each.
+    The dimensions take up the changes one after the other, in the order in which they took effect;
+    the facts are restated from the first moment that the new events touch. The models are those
+    that the environment has: a changed model file waits for `sqlmesh plan`.
 
     Raises:
         WarehouseError: the warehouse is locked, or nothing was loaded into it.
         TransformError: a model or a blocking audit failed.
     """
-    _require_raw(settings)
     console = _Recorder()
     set_console(console)
     try:
         context = Context(paths=[str(PROJECT_ROOT)], config=build_config(settings))
         try:
-            if context.state_reader.get_environment(environment) is None:
-                context.plan(environment, no_prompts=True, auto_apply=True)
-            else:
-                context.plan(
-                    environment,
-                    restate_models=FACTS,
-                    start=HISTORY_START,
-                    no_prompts=True,
-                    auto_apply=True,
-                    skip_tests=True,
-                )
-            status = context.run(environment, ignore_cron=True)
+            run = _Run(context, environment, console)
+            run.bring_up_to_date()
         finally:
             context.close()
     except (SQLMeshError, duckdb.Error) as error:
         raise TransformError(_one_line(console, str(error))) from None
-    if status is CompletionStatus.FAILURE:
-        raise TransformError(_one_line(console, "the run failed"))
-    return console.warnings
-
-
-def _require_raw(settings: Settings) -> None:
-    if not settings.warehouse.exists():
-        raise WarehouseError(f"there is no warehouse at {settings.warehouse} yet; run: python cli.py refresh")
     with connect(settings.warehouse) as connection:
-        loaded = connection.execute(
-            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'raw' AND table_name = 'loads'"
-        ).fetchone()[0]
-    if not loaded:
-        raise WarehouseError(f"nothing was loaded into {settings.warehouse} yet; run: python cli.py ingest")
+        progress.record(connection, run.environment, run.plan_id, run.tables, run.now)
+    return Transformed("updated", list(dict.fromkeys(console.warnings)), run.restated_from)
+
+
+class _Run:
+    """One transform of one environment; `now` is its execution time, naive UTC."""
+
+    def __init__(self, context: Context, environment: str, console: _Recorder) -> None:
+        self.context = context
+        self.environment = Environment.sanitize_name(environment)
+        self.console = console
+        self.adapter = context.engine_adapter
+        self.suffix = "" if self.environment == "prod" else f"__{self.environment}"
+        self.restated_from: dict[str, datetime] = {}
+        # An event may be a little ahead of this machine's clock: its day is evaluated too.
+        ((latest,),) = self.adapter.fetchall("""
+            SELECT GREATEST(MAX(latest), MAX(loaded_at)) FROM (
+                SELECT (SELECT MAX(occurred_at) FROM raw.booking_events) AS latest, MAX(loaded_at) AS loaded_at
+                FROM raw.loads
+            ) AS moments
+        """)
+        self.now = max(datetime.now(UTC).replace(tzinfo=None), latest)
+
+    def bring_up_to_date(self) -> None:
+        self._read_state()
+        if not self.snapshots:
+            moments = self._pending_moments(DIMENSIONS)
+            self.context.plan(
+                self.environment, execution_time=moments[0] if moments else self.now, no_prompts=True, auto_apply=True
+            )
+            self._read_state()
+        self._replay_dimensions()
+        self._update_facts_and_reports()
+        self._read_state()
+
+    def _read_state(self) -> None:
+        state = self.context.state_reader.get_environment(self.environment)
+        infos = state.snapshots if state else []
+        snapshots = self.context.state_reader.get_snapshots(infos) if infos else {}
+        self.plan_id = state.plan_id if state else ""
+        self.snapshots: dict[str, Snapshot] = {s.fully_qualified_table.name: s for s in snapshots.values()}
+        deployable = (
+            DeployabilityIndex.all_deployable()
+            if self.environment == "prod"
+            else DeployabilityIndex.create(snapshots.values())
+        )
+        self.table_of = {
+            name: snapshot.table_name(deployable.is_deployable(snapshot))
+            for name, snapshot in self.snapshots.items()
+            if snapshot.is_model and not snapshot.is_symbolic and not snapshot.model.kind.is_view
+        }
+        self.tables = list(self.table_of.values())
+
+    def _pending_moments(self, dimensions) -> list[datetime]:
+        """When the changes took effect that the dimensions do not hold yet, oldest first."""
+        moments: set[datetime] = set()
+        for dimension in dimensions:
+            source = DIMENSIONS[dimension].replace("stg_", "raw.")
+            held = ""
+            if dimension in self.snapshots:
+                held = f"""
+                    AND GREATEST(loaded_at, effective_at) > (
+                        SELECT COALESCE(MAX(GREATEST(loaded_at, valid_from, COALESCE(valid_to, valid_from))),
+                                        TIMESTAMP '0001-01-01')
+                        FROM marts{self.suffix}.{dimension}
+                    )
+                """
+            rows = self.adapter.fetchall(f"""
+                SELECT DISTINCT GREATEST(loaded_at, effective_at) FROM {source}
+                WHERE GREATEST(loaded_at, effective_at) <= TIMESTAMP '{self.now}' {held}
+            """)
+            moments.update(moment for (moment,) in rows)
+        return sorted(moments)
+
+    def _replay_dimensions(self) -> None:
+        for dimension in DIMENSIONS:
+            for moment in self._pending_moments([dimension]):
+                if moment == moment.replace(second=0, microsecond=0):
+                    # A whole minute would stand for all of it (macro is_known).
+                    moment += timedelta(microseconds=1)
+                self._run([f"marts.{dimension}"], moment)
+
+    def _update_facts_and_reports(self) -> None:
+        own = [fact for fact in FACTS if fact in self.snapshots]
+        known = progress.evaluated_tables(self.adapter.cursor)
+        since = [known.get(self.table_of[fact]) or self._first_filled(self.snapshots[fact]) for fact in own]
+        models = {fact: self.snapshots[fact].model for fact in own}
+        oldest = None if None in since else min(since, default=None)
+        spans = affected_spans(self.adapter, expected_facts(models, self.now), self.suffix, oldest)
+        self.restated_from = {fact: first for fact, (first, _) in spans.items()}
+        today = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
+        past = [fact for fact, (first, _) in spans.items() if first < today]
+        if past:
+            self.context.plan(
+                self.environment,
+                restate_models=[f"marts.{fact}" for fact in past],
+                start=min(self.restated_from.values()),
+                execution_time=self.now,
+                no_prompts=True,
+                auto_apply=True,
+                skip_tests=True,
+                skip_linter=True,
+            )
+        # A plan covers whole days; the day that is not over is evaluated by a run.
+        open_day = [f"marts.{fact}" for fact, (_, last) in spans.items() if last >= today]
+        if open_day or not past:
+            self._run([*open_day, "reports.*"], self.now)
+
+    def _first_filled(self, snapshot: Snapshot) -> datetime | None:
+        """Which loads a table that no transform knows holds for sure: those up to the moment given, or None.
+
+        A plan fills a table after its version was created. An event may lie ahead of its load by the
+        grace that loading gives to clocks, and a plan takes only what has happened.
+        """
+        if snapshot.version != snapshot.fingerprint.to_version():
+            return None
+        created_at = datetime.fromtimestamp(snapshot.created_ts / 1000, UTC).replace(tzinfo=None)
+        return created_at - CLOCK_GRACE
+
+    def _run(self, models: list[str], moment: datetime) -> None:
+        status = self.context.run(
+            self.environment,
+            execution_time=moment,
+            ignore_cron=True,
+            select_models=models,
+            no_auto_upstream=True,
+            skip_janitor=True,
+        )
+        if status is CompletionStatus.FAILURE:
+            raise TransformError(_one_line(self.console, "the run failed"))
 
 
 def _one_line(console: _Recorder, fallback: str) -> str:

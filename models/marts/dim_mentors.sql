@@ -16,6 +16,7 @@ MODEL (
     tier = 'Tier in this version, title case',
     hourly_rate = 'Price of an hour in this version',
     effective_at = 'UTC time the source gives for this state; equals valid_from',
+    loaded_at = 'UTC time of the load that told this version',
     valid_from = 'UTC start of the version, included',
     valid_to = 'UTC end of the version, excluded; null for the current one'
   ),
@@ -32,10 +33,26 @@ MODEL (
   )
 );
 
+WITH states AS (
+  SELECT
+    mentor_id,
+    tier,
+    hourly_rate,
+    is_deleted,
+    effective_at,
+    loaded_at,
+    ROW_NUMBER() OVER (PARTITION BY mentor_id ORDER BY load_id DESC) AS recency
+  FROM staging.stg_mentors
+  WHERE
+    @is_known(loaded_at) AND @is_known(effective_at)
+)
 SELECT
   @sha256_key(mentor_id, tier, hourly_rate, effective_at)::TEXT AS mentor_version_id,
   mentor_id::TEXT AS mentor_id,
   tier::TEXT AS tier,
   hourly_rate::DECIMAL(18, 4) AS hourly_rate,
-  effective_at::TIMESTAMP AS effective_at
-FROM staging.stg_mentors
+  effective_at::TIMESTAMP AS effective_at,
+  loaded_at::TIMESTAMP AS loaded_at
+FROM states
+WHERE
+  recency = 1 AND NOT is_deleted

@@ -16,6 +16,7 @@ MODEL (
     signup_date = 'Day of sign-up',
     status = 'Account status, lower case',
     effective_at = 'UTC time the source gives for this state; equals valid_from',
+    loaded_at = 'UTC time of the load that told this version',
     valid_from = 'UTC start of the version, included',
     valid_to = 'UTC end of the version, excluded; null for the current one'
   ),
@@ -30,11 +31,27 @@ MODEL (
   )
 );
 
+WITH states AS (
+  SELECT
+    user_id,
+    company_id,
+    signup_date,
+    status,
+    effective_at,
+    loaded_at,
+    ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY load_id DESC) AS recency
+  FROM staging.stg_users
+  WHERE
+    @is_known(loaded_at) AND @is_known(effective_at)
+)
 SELECT
   @sha256_key(user_id, company_id, status, effective_at)::TEXT AS user_version_id,
   user_id::BIGINT AS user_id,
   company_id::TEXT AS company_id,
   signup_date::DATE AS signup_date,
   status::TEXT AS status,
-  effective_at::TIMESTAMP AS effective_at
-FROM staging.stg_users
+  effective_at::TIMESTAMP AS effective_at,
+  loaded_at::TIMESTAMP AS loaded_at
+FROM states
+WHERE
+  recency = 1

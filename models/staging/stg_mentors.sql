@@ -2,45 +2,29 @@ MODEL (
   name staging.stg_mentors,
   kind VIEW,
   owner analytics,
-  description 'One row per mentor on the latest sheet, with the time from which the row holds.',
+  description 'One row per change of a mentor: a state that a sheet told, with the time from which it holds, or the mentor''s leaving the sheet.',
   column_descriptions (
     mentor_id = 'The mentor',
     tier = 'Tier, title case',
     hourly_rate = 'Price of an hour, in the currency of the sheet',
-    effective_at = 'UTC time from which this state holds: the time the sheet gives, else the beginning of time for the first state and the load for a later one'
+    is_deleted = 'The mentor has left the sheet',
+    effective_at = 'UTC time from which this state holds: the time the sheet gives where that lies after the start of the state before, else the beginning of time for the first state and the load for a later one',
+    loaded_at = 'UTC time of the load that told it',
+    load_id = 'The load that told it'
   ),
-  grain mentor_id,
+  grain (mentor_id, load_id),
   audits (
-    not_null(columns := (mentor_id, tier, effective_at)),
-    unique_values(columns := (
-      mentor_id
-    ))
+    not_null(columns := (mentor_id, tier, is_deleted, effective_at, loaded_at, load_id)),
+    unique_combination_of_columns(columns := (mentor_id, load_id))
   )
 );
 
-WITH numbered AS (
-  SELECT
-    mentor_id,
-    tier,
-    hourly_rate,
-    updated_at,
-    is_deleted,
-    loaded_at,
-    ROW_NUMBER() OVER (PARTITION BY mentor_id ORDER BY load_id) AS change_number,
-    ROW_NUMBER() OVER (PARTITION BY mentor_id ORDER BY load_id DESC) AS recency
-  FROM raw.mentors
-)
 SELECT
   mentor_id::TEXT AS mentor_id,
   tier::TEXT AS tier,
   hourly_rate::DECIMAL(18, 4) AS hourly_rate,
-  CASE
-    WHEN NOT updated_at IS NULL
-    THEN updated_at
-    WHEN change_number = 1
-    THEN '1970-01-01 00:00:00'::TIMESTAMP
-    ELSE loaded_at
-  END::TIMESTAMP AS effective_at
-FROM numbered
-WHERE
-  recency = 1 AND NOT is_deleted
+  is_deleted::BOOLEAN AS is_deleted,
+  effective_at::TIMESTAMP AS effective_at,
+  loaded_at::TIMESTAMP AS loaded_at,
+  load_id::BIGINT AS load_id
+FROM raw.mentors
