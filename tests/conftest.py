@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# Property tests draw so many times their usual number of cases: for long runs by hand.
+EXAMPLES_FACTOR = int(os.environ.get("MENTOR_TEST_EXAMPLES_FACTOR", "1"))
+
 USERS_CSV = "user_id,company_id,signup_date,status\n1,7,2023-01-01,active\n2,7,2023-01-02,churned\n"
 MENTORS_CSV = "mentor_id,tier,hourly_rate\nM-1,Gold,200\nM-2,Silver,100\n"
 
@@ -55,3 +58,17 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("MENTOR_REAL_DATA is unset")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def context(tmp_path_factory):
+    """The project's models, loaded once; its warehouse is empty and stays so."""
+    from sqlmesh import Context
+
+    from config import build_config
+    from settings import PROJECT_ROOT, load_settings
+
+    warehouse = tmp_path_factory.mktemp("models") / "warehouse.duckdb"
+    context = Context(paths=[str(PROJECT_ROOT)], config=build_config(load_settings(warehouse=warehouse)))
+    yield context
+    context.close()

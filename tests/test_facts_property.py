@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import reference
+from tests.conftest import EXAMPLES_FACTOR
 
 DAY = datetime(2023, 1, 1)
 # Few users, mentors and instants, so that ties, doubles and limits are common.
@@ -28,22 +29,12 @@ EVENTS = st.lists(
 
 
 @pytest.fixture(scope="module")
-def fact_queries(tmp_path_factory) -> dict[str, str]:
+def fact_queries(context) -> dict[str, str]:
     """The SQL that SQLMesh would run for each fact, over all of history."""
-    from sqlmesh import Context
-
-    from config import build_config
-    from settings import PROJECT_ROOT, load_settings
-
-    warehouse = tmp_path_factory.mktemp("render") / "warehouse.duckdb"
-    context = Context(paths=[str(PROJECT_ROOT)], config=build_config(load_settings(warehouse=warehouse)))
-    try:
-        return {
-            name: context.render(f"marts.{name}", start="2000-01-01", end="2100-01-01").sql(dialect="duckdb")
-            for name in ("fct_bookings", "fct_sessions")
-        }
-    finally:
-        context.close()
+    return {
+        name: context.render(f"marts.{name}", start="2000-01-01", end="2100-01-01").sql(dialect="duckdb")
+        for name in ("fct_bookings", "fct_sessions")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +45,7 @@ def engine(fact_queries, tmp_path_factory):
         yield connection
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400 * EXAMPLES_FACTOR, deadline=None)
 @given(events=EVENTS, data=st.data())
 def test_facts_equal_the_brute_force_reference(engine, fact_queries, events, data):
     for number, row in enumerate(data.draw(st.permutations(events))):

@@ -8,13 +8,11 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlmesh import Context
 from sqlmesh.core.config import DuckDBConnectionConfig
 
-from config import build_config
 from pipeline.affected import FACTS, affected_spans, expected_facts
-from settings import PROJECT_ROOT, load_settings
 from tests import reference
+from tests.conftest import EXAMPLES_FACTOR
 
 DAY = datetime(2023, 1, 1)
 UNTIL = datetime(2024, 1, 1)
@@ -38,14 +36,6 @@ def batches_of_events(draw) -> list[list[dict]]:
     batches = [[row for row, batch in zip(events, batch_of, strict=True) if batch == number] for number in range(4)]
     again = draw(st.lists(st.sampled_from(events), max_size=3))
     return [*batches, again]
-
-
-@pytest.fixture(scope="module")
-def context(tmp_path_factory):
-    warehouse = tmp_path_factory.mktemp("models") / "warehouse.duckdb"
-    context = Context(paths=[str(PROJECT_ROOT)], config=build_config(load_settings(warehouse=warehouse)))
-    yield context
-    context.close()
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +114,7 @@ def rows(adapter) -> dict[str, list]:
     return {fact: adapter.fetchall(f"SELECT * FROM marts.{fact} ORDER BY ALL") for fact in FACTS}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * EXAMPLES_FACTOR, deadline=None)
 @given(batches=batches_of_events())
 def test_any_split_gives_the_facts_of_one_full_load(adapter, facts, batches):
     empty_warehouse(adapter, facts)
