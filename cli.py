@@ -152,6 +152,20 @@ def answer_command(
     click.echo(text, nl=False)
 
 
+@cli.command("diff")
+@click.option("--env", "environment", required=True, help="The environment to compare.")
+@click.option("--base", default="prod", show_default=True, help="The environment to compare it with.")
+@click.option("--as-of", help="ISO-8601 time, UTC unless it says otherwise [default: the latest event].")
+@click.option("--format", "output", type=click.Choice(["table", "json", "csv"]), default="table")
+@click.pass_obj
+def diff_command(settings: Settings, environment: str, base: str, as_of: str | None, output: str) -> None:
+    """What an environment changes in the answer and the reports; never writes."""
+    import presentation
+    from analysis.published import differences
+
+    click.echo(presentation.differences(differences(settings, base, environment, as_of), base, environment, output))
+
+
 @cli.command("rejects")
 @click.pass_obj
 def rejects_command(settings: Settings) -> None:

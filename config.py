@@ -6,6 +6,7 @@ from sqlmesh.core.config import (
     GatewayConfig,
     LinterConfig,
     ModelDefaultsConfig,
+    PlanConfig,
 )
 
 from settings import HISTORY_START, Settings, load_settings
@@ -22,6 +23,8 @@ def build_config(settings: Settings) -> Config:
         default_gateway=settings.gateway,
         model_defaults=ModelDefaultsConfig(dialect="duckdb", start=HISTORY_START, cron="@daily"),
         variables=settings.model_variables(),
+        # Every environment has a view of every model, so that it can be asked the whole question.
+        plan=PlanConfig(include_unmodified=True),
         linter=LinterConfig(
             enabled=True,
             rules=[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from typing import Any
 
 Row = dict[str, Any]
@@ -157,3 +158,24 @@ def as_table(document: Row, colour: bool) -> str:
     as_of = document["parameters"]["as_of"]
     console.print(Text(f"As of {as_of}, environment {document['parameters']['environment']}."))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def differences(rows: list[tuple[str, Any, Any]], base: str, other: str, output: str) -> str:
+    """The figures that differ between two environments as `table`, `json` or `csv`, one a row."""
+    if output == "json":
+        return json.dumps([{"figure": name, base: before, other: after} for name, before, after in rows], indent=2)
+    if output == "csv":
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows([("figure", base, other), *rows])
+        return out.getvalue().rstrip("\n")
+    if not rows:
+        return f"{other} gives the same figures as {base}"
+    cells = [("figure", base, other), *((name, _plain(before), _plain(after)) for name, before, after in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    return "\n".join(
+        f"{name:<{widths[0]}}  {before:>{widths[1]}}  {after:>{widths[2]}}".rstrip() for name, before, after in cells
+    )
+
+
+def _plain(value: Any) -> str:
+    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from analysis.answer import answer
 from errors import SettingsError, WarehouseError
 from ingest.warehouse import connect
 from settings import Settings
+
+REPORTS_BY_TIER = ("rpt_rebooking_by_tier", "rpt_reliability_by_tier")
 
 
 def parse_as_of(text: str | None) -> datetime | None:
@@ -38,23 +41,73 @@ def answer_from_warehouse(settings: Settings, environment: str, as_of: str | Non
     """
     moment = parse_as_of(as_of)
     with connect(settings.warehouse, read_only=True) as connection:
-        built = [
-            schema.removeprefix("marts").removeprefix("__") or "prod"
-            for (schema,) in connection.execute(
-                "SELECT DISTINCT table_schema FROM information_schema.tables "
-                "WHERE table_name = 'fct_sessions' AND table_schema LIKE 'marts%'"
-            ).fetchall()
+        return _answer(connection, settings, environment, moment)
+
+
+def differences(settings: Settings, base: str, other: str, as_of: str | None) -> list[tuple[str, Any, Any]]:
+    """What another environment changes in the answer and in the reports by tier.
+
+    Returns:
+        `(figure, value in base, value in other)` for every figure that differs, in the order of the
+        answer document; a figure is a path such as `rebooking.sessions.tiers.Gold.rate`.
+
+    Raises:
+        SettingsError, WarehouseError: as `answer_from_warehouse`.
+    """
+    moment = parse_as_of(as_of)
+    with connect(settings.warehouse, read_only=True) as connection:
+        figures = [
+            dict(_figures(_answer(connection, settings, environment, moment)))
+            | dict(_figures(_reports(connection, environment)))
+            for environment in (base, other)
         ]
-        if environment not in built:
-            there = f"; there is {', '.join(sorted(built))}" if built else ""
-            raise WarehouseError(
-                f"the environment {environment} is not in {settings.warehouse}{there}; "
-                f"run: python cli.py refresh --env {environment}"
-            )
-        try:
-            return answer(ibis.duckdb.from_connection(connection), settings, environment, moment)
-        except duckdb.Error as error:
-            raise WarehouseError(
-                f"the warehouse {settings.warehouse} cannot answer (a file keeps the name it was built under): "
-                f"{str(error).splitlines()[0]}"
-            ) from None
+    names = [name for name in figures[0] | figures[1] if name != "parameters.environment"]
+    pairs = [(name, figures[0].get(name), figures[1].get(name)) for name in names]
+    return [(name, before, after) for name, before, after in pairs if before != after]
+
+
+def _answer(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, environment: str, as_of: datetime | None
+) -> dict[str, Any]:
+    built = [
+        schema.removeprefix("marts").removeprefix("__") or "prod"
+        for (schema,) in connection.execute(
+            "SELECT DISTINCT table_schema FROM information_schema.tables "
+            "WHERE table_name = 'fct_sessions' AND table_schema LIKE 'marts%'"
+        ).fetchall()
+    ]
+    if environment not in built:
+        there = f"; there is {', '.join(sorted(built))}" if built else ""
+        raise WarehouseError(
+            f"the environment {environment} is not in {settings.warehouse}{there}; "
+            f"run: python cli.py refresh --env {environment}"
+        )
+    try:
+        return answer(ibis.duckdb.from_connection(connection), settings, environment, as_of)
+    except (duckdb.Error, ibis.IbisError) as error:
+        raise WarehouseError(
+            f"the warehouse {settings.warehouse} cannot answer (a file keeps the name it was built under): "
+            f"{str(error).splitlines()[0]}"
+        ) from None
+
+
+def _reports(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[str, Any]:
+    schema = "reports" if environment == "prod" else f"reports__{environment}"
+    reports = {}
+    for report in REPORTS_BY_TIER:
+        relation = connection.sql(f'SELECT * FROM "{schema}"."{report}" ORDER BY tier NULLS LAST')
+        reports[report] = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    return reports
+
+
+def _figures(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf of a document with its path; rows of a list go by their tier, group or name."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _figures(value, f"{path}.{key}" if path else key)
+    elif isinstance(node, list) and node and isinstance(node[0], dict):
+        for row in node:
+            name = next((row[key] for key in ("tier", "group", "name") if key in row), None)
+            yield from _figures(row, f"{path}.{name}")
+    else:
+        yield path, node

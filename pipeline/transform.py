@@ -110,27 +110,51 @@ class _Run:
                 self.environment, execution_time=moments[0] if moments else self.now, no_prompts=True, auto_apply=True
             )
             self._read_state()
+        self._warn_of_unpromoted_changes()
         self._replay_dimensions()
         self._update_facts_and_reports()
         self._read_state()
 
     def _read_state(self) -> None:
         state = self.context.state_reader.get_environment(self.environment)
-        infos = state.snapshots if state else []
-        snapshots = self.context.state_reader.get_snapshots(infos) if infos else {}
         self.plan_id = state.plan_id if state else ""
-        self.snapshots: dict[str, Snapshot] = {s.fully_qualified_table.name: s for s in snapshots.values()}
+        self.snapshots = self._snapshots_of(self.environment)
+        table_of = self._tables_of(self.environment, self.snapshots)
+        # What an environment shares with prod is brought up to date with prod, by nobody else.
+        shared = (
+            set() if self.environment == "prod" else set(self._tables_of("prod", self._snapshots_of("prod")).values())
+        )
+        self.table_of = {name: table for name, table in table_of.items() if table not in shared}
+        self.tables = list(self.table_of.values())
+
+    def _snapshots_of(self, environment: str) -> dict[str, Snapshot]:
+        state = self.context.state_reader.get_environment(environment)
+        snapshots = self.context.state_reader.get_snapshots(state.snapshots) if state else {}
+        return {snapshot.fully_qualified_table.name: snapshot for snapshot in snapshots.values()}
+
+    @staticmethod
+    def _tables_of(environment: str, snapshots: dict[str, Snapshot]) -> dict[str, str]:
+        """The physical table of each model that has one."""
         deployable = (
             DeployabilityIndex.all_deployable()
-            if self.environment == "prod"
+            if environment == "prod"
             else DeployabilityIndex.create(snapshots.values())
         )
-        self.table_of = {
+        return {
             name: snapshot.table_name(deployable.is_deployable(snapshot))
-            for name, snapshot in self.snapshots.items()
+            for name, snapshot in snapshots.items()
             if snapshot.is_model and not snapshot.is_symbolic and not snapshot.model.kind.is_view
         }
-        self.tables = list(self.table_of.values())
+
+    def _warn_of_unpromoted_changes(self) -> None:
+        here = {s.fully_qualified_table.name: s.fingerprint for s in self.context.snapshots.values()}
+        there = {name: snapshot.fingerprint for name, snapshot in self.snapshots.items()}
+        changed = sorted(name for name in here | there if here.get(name) != there.get(name))
+        if changed:
+            self.console.warnings.append(
+                f"{self.environment} has other versions of {', '.join(changed)} than the models and settings here; "
+                f"it keeps its own until: sqlmesh plan{'' if self.environment == 'prod' else ' ' + self.environment}"
+            )
 
     def _pending_moments(self, dimensions) -> list[datetime]:
         """When the changes took effect that the dimensions do not hold yet, oldest first."""
@@ -154,7 +178,7 @@ class _Run:
         return sorted(moments)
 
     def _replay_dimensions(self) -> None:
-        for dimension in DIMENSIONS:
+        for dimension in [name for name in DIMENSIONS if name in self.table_of]:
             for moment in self._pending_moments([dimension]):
                 if moment == moment.replace(second=0, microsecond=0):
                     # A whole minute would stand for all of it (macro is_known).
@@ -162,12 +186,13 @@ class _Run:
                 self._run([f"marts.{dimension}"], moment)
 
     def _update_facts_and_reports(self) -> None:
-        own = [fact for fact in FACTS if fact in self.snapshots]
         known = progress.evaluated_tables(self.adapter.cursor)
+        own = [fact for fact in FACTS if fact in self.table_of]
         since = [known.get(self.table_of[fact]) or self._first_filled(self.snapshots[fact]) for fact in own]
-        models = {fact: self.snapshots[fact].model for fact in own}
+        models = {fact: self.snapshots[fact].model for fact in FACTS}
         oldest = None if None in since else min(since, default=None)
-        spans = affected_spans(self.adapter, expected_facts(models, self.now), self.suffix, oldest)
+        spans = affected_spans(self.adapter, expected_facts(models, self.now), self.suffix, oldest) if own else {}
+        spans = {fact: span for fact, span in spans.items() if fact in own}
         self.restated_from = {fact: first for fact, (first, _) in spans.items()}
         today = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
         past = [fact for fact, (first, _) in spans.items() if first < today]
@@ -184,8 +209,9 @@ class _Run:
             )
         # A plan covers whole days; the day that is not over is evaluated by a run.
         open_day = [f"marts.{fact}" for fact, (_, last) in spans.items() if last >= today]
-        if open_day or not past:
-            self._run([*open_day, "reports.*"], self.now)
+        reports = [f"reports.{name}" for name in self.table_of if name.startswith("rpt_")]
+        if reports and (open_day or not past):
+            self._run([*open_day, *reports], self.now)
 
     def _first_filled(self, snapshot: Snapshot) -> datetime | None:
         """Which loads a table that no transform knows holds for sure: those up to the moment given, or None.
