@@ -7,15 +7,23 @@ from pathlib import Path
 import click
 
 from errors import MentorAnalyticsError
+from pipeline.notifications import configured_channels, one_message
 from settings import Settings, load_settings
+
+# What may run unattended: its failures are told by Slack and e-mail where these are set.
+UNATTENDED = {"ingest", "transform", "refresh"}
 
 
 class _OneLineErrors(click.Group):
     """Shows a failure as one line and exits with 1."""
 
     def invoke(self, context: click.Context):
+        def command() -> str | None:
+            return context.invoked_subcommand if context.invoked_subcommand in UNATTENDED else None
+
         try:
-            return super().invoke(context)
+            with one_message(command, lambda line: _say(f"warning: {line}")):
+                return super().invoke(context)
         except MentorAnalyticsError as error:
             click.echo(f"error: {error}", err=True)
             context.exit(1)
@@ -37,6 +45,8 @@ _data_option = click.option(
 @click.pass_context
 def cli(context: click.Context, warehouse: Path | None, gateway: str | None) -> None:
     """Do top-tier mentors deliver better retention, and is the booking system reliable?"""
+    if context.invoked_subcommand in UNATTENDED:
+        configured_channels()  # a channel set by half is told before the work, not after it
     context.obj = load_settings(warehouse=_absolute(warehouse), gateway=gateway)
 
 

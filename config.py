@@ -9,11 +9,14 @@ from sqlmesh.core.config import (
     PlanConfig,
 )
 
+from pipeline.notification_target import FailureNotification
+from pipeline.notifications import configured_channels
 from settings import HISTORY_START, Settings, load_settings
 
 
 def build_config(settings: Settings) -> Config:
     """The SQLMesh configuration for one warehouse file."""
+    channels = configured_channels()
     return Config(
         gateways={
             "duckdb": GatewayConfig(
@@ -39,6 +42,8 @@ def build_config(settings: Settings) -> Config:
                 "noundescribedcolumn",
             ],
         ),
+        # No target for the console: SQLMesh shows failures there anyway.
+        notification_targets=[FailureNotification(channels=channels)] if channels else [],
         disable_anonymized_analytics=True,
     )
 

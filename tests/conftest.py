@@ -28,6 +28,19 @@ def event(event_id: str, **changes) -> dict:
     return fields | changes
 
 
+@pytest.fixture(autouse=True)
+def _nobody_is_notified(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A developer's own channels, of the environment or of .env, hear nothing of failures made by tests."""
+    for name in (
+        "SLACK_WEBHOOK_URL",
+        *(f"SMTP_{part}" for part in ("HOST", "USER", "PASSWORD", "SENDER", "RECIPIENTS")),
+    ):
+        monkeypatch.setenv(f"MENTOR_{name}", "")
+    no_file = tmp_path_factory.getbasetemp() / "no.env"
+    no_file.touch()
+    monkeypatch.setenv("SQLMESH_DOTENV_PATH", str(no_file))
+
+
 @pytest.fixture
 def data_folder(tmp_path: Path) -> Callable[..., Path]:
     """Writes a data folder: users and mentors as CSV text, events as a list or as raw text."""

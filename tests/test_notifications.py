@@ -1,0 +1,209 @@
+"""Failures reach Slack and e-mail: real endpoints on this machine, real failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cli import cli
+from errors import SettingsError
+from pipeline.notifications import Email, configured_channels
+from settings import PROJECT_ROOT, load_settings
+from tests.conftest import event
+
+SECRET = "T0-secret-path"
+PLATINUM = "mentor_id,tier,hourly_rate\nM-1,Platinum,200\n"
+
+
+class _Webhook(BaseHTTPRequestHandler):
+    def do_POST(self):
+        assert self.path == f"/{SECRET}"
+        self.server.texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class _MailHost(socketserver.StreamRequestHandler):
+    """As much of SMTP as a mail needs."""
+
+    def handle(self):
+        self.wfile.write(b"220 localhost\r\n")
+        while line := self.rfile.readline().decode().strip():
+            verb = line.split()[0].upper()
+            if verb == "DATA":
+                self.wfile.write(b"354 go on\r\n")
+                mail = []
+                while (text := self.rfile.readline().decode().rstrip("\r\n")) != ".":
+                    mail.append(text)
+                self.server.mails.append("\n".join(mail))
+            self.wfile.write(b"221 bye\r\n" if verb == "QUIT" else b"250 ok\r\n")
+
+
+def serve(server):
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def webhook(monkeypatch):
+    server = HTTPServer(("127.0.0.1", 0), _Webhook)
+    server.texts, server.status = [], 200
+    monkeypatch.setenv("MENTOR_SLACK_WEBHOOK_URL", f"http://127.0.0.1:{server.server_port}/{SECRET}")
+    yield from serve(server)
+
+
+@pytest.fixture
+def mail_host(monkeypatch):
+    server = socketserver.TCPServer(("127.0.0.1", 0), _MailHost)
+    server.mails = []
+    set_mail(monkeypatch, server.server_address[1])
+    yield from serve(server)
+
+
+def set_mail(monkeypatch, port: int) -> None:
+    values = {"HOST": "127.0.0.1", "PORT": str(port), "SECURITY": "none", "SENDER": "a@x.org", "RECIPIENTS": "b@x.org"}
+    for name, value in values.items():
+        monkeypatch.setenv(f"MENTOR_SMTP_{name}", value)
+
+
+def port_without_a_server() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run(warehouse: Path, *arguments: str, exit_code: int = 0) -> str:
+    result = CliRunner().invoke(cli, ["--warehouse", str(warehouse), *arguments])
+    assert result.exit_code == exit_code, result.output
+    assert SECRET not in result.output
+    return result.stderr
+
+
+def sqlmesh(warehouse: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [str(Path(sys.executable).with_name("sqlmesh")), *arguments]
+    environment = os.environ | {"MENTOR_WAREHOUSE": str(warehouse)}
+    done = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert SECRET not in done.stdout + done.stderr
+    return done
+
+
+def test_a_failed_audit_is_told_once_by_every_command_and_a_good_run_never(
+    data_folder, warehouse, webhook, mail_host, monkeypatch
+):
+    run(warehouse, "refresh", "--data", str(data_folder()))
+    assert (webhook.texts, mail_host.mails) == ([], [])
+
+    error = run(warehouse, "refresh", "--data", str(data_folder(mentors=PLATINUM)), exit_code=1)
+    assert [line for line in error.splitlines() if "error" in line or "warning" in line] == error.splitlines()[-1:]
+    (text,), (mail,) = webhook.texts, mail_host.mails
+    assert text.startswith("*mentor-analytics: refresh failed*\n")
+    assert "Subject: mentor-analytics: refresh failed" in mail
+    for message in (text, " ".join(mail.split())):
+        assert "audit assert_tiers_known of marts.dim_mentors: 1 row failed" in message
+        assert SECRET not in message
+
+    set_mail(monkeypatch, port_without_a_server())
+    done = sqlmesh(warehouse, "run", "--ignore-cron")
+    assert done.returncode == 1
+    assert webhook.texts[1:] == [
+        "*mentor-analytics: sqlmesh run failed*\naudit assert_tiers_known of marts.dim_mentors: 1 row failed"
+    ]
+    assert done.stdout.count("was not sent by e-mail: Connection refused") == 1
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_failed_plan_is_told_once(data_folder, warehouse, webhook):
+    run(warehouse, "ingest", "--data", str(data_folder(mentors=PLATINUM)))
+    assert sqlmesh(warehouse, "plan", "dev", "--auto-apply", "--no-prompts").returncode == 1
+    assert webhook.texts == [
+        "*mentor-analytics: sqlmesh plan of dev failed*\naudit assert_tiers_known of marts.dim_mentors: 1 row failed"
+    ]
+
+
+def test_an_audit_that_stops_nothing_is_told_and_a_dead_endpoint_only_warns(
+    data_folder, warehouse, webhook, monkeypatch
+):
+    set_mail(monkeypatch, port_without_a_server())
+    stranger = event("1", mentor_id="M-9", event_type="session_started")
+    told = run(warehouse, "refresh", "--data", str(data_folder(events=[stranger])))
+    assert webhook.texts == [
+        "*mentor-analytics: refresh: audits failed that stop nothing*\n"
+        "audit assert_mentors_of_sessions_known of marts.fct_sessions: 1 row failed"
+    ]
+    assert [line for line in told.splitlines() if "not sent" in line] == [
+        "warning: 'refresh: audits failed that stop nothing' was not sent by e-mail: Connection refused"
+    ]
+
+
+def test_a_refused_file_is_told_and_a_server_that_answers_an_error_only_warns(data_folder, warehouse, webhook):
+    webhook.status = 404
+    folder = data_folder(mentors="mentor_id,tier,hourly_rate\nM-1,,200\n")
+    told = run(warehouse, "refresh", "--data", str(folder), exit_code=1)
+    (text,) = webhook.texts
+    assert "mentor M-1 has no tier" in text
+    warning, error = told.splitlines()
+    assert warning == "warning: 'refresh failed' was not sent by Slack: the server answered 404"
+    assert error.startswith("error: ")
+    run(warehouse, "answer", exit_code=1)
+    assert len(webhook.texts) == 1  # a person asked: the terminal has told
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"SMTP_HOST": "mail"}, "notification by e-mail also needs MENTOR_SMTP_SENDER, MENTOR_SMTP_RECIPIENTS"),
+        ({"SMTP_PASSWORD": SECRET}, "MENTOR_SMTP_HOST, MENTOR_SMTP_SENDER, MENTOR_SMTP_RECIPIENTS, MENTOR_SMTP_USER"),
+        ({"SMTP_PORT": SECRET}, "MENTOR_SMTP_PORT"),
+        ({"SLACK_WEBHOOK_URL": SECRET}, "MENTOR_SLACK_WEBHOOK_URL is not an http(s) address"),
+    ],
+)
+def test_a_channel_set_by_half_is_told_before_anything_runs(monkeypatch, warehouse, values, message):
+    for name, value in values.items():
+        monkeypatch.setenv(f"MENTOR_{name}", value)
+    told = run(warehouse, "refresh", exit_code=1)
+    assert message in told
+    assert told.count("\n") == 1
+    assert not warehouse.exists()
+
+
+def test_a_password_never_goes_over_a_readable_connection(monkeypatch):
+    set_mail(monkeypatch, 25)
+    monkeypatch.setenv("MENTOR_SMTP_USER", "u")
+    monkeypatch.setenv("MENTOR_SMTP_PASSWORD", SECRET)
+    with pytest.raises(SettingsError, match="would send the password readable"):
+        configured_channels()
+    monkeypatch.setenv("MENTOR_SMTP_SECURITY", "tls")
+    monkeypatch.setenv("MENTOR_SMTP_PORT", "")
+    (email,) = configured_channels()
+    assert isinstance(email, Email)
+    assert email.port == 465
+
+
+def test_secrets_are_in_no_setting_of_the_models(monkeypatch, webhook):
+    from config import build_config
+
+    monkeypatch.setenv("MENTOR_SMTP_HOST", "mail")
+    monkeypatch.setenv("MENTOR_SMTP_USER", "u")
+    monkeypatch.setenv("MENTOR_SMTP_PASSWORD", SECRET)
+    monkeypatch.setenv("MENTOR_SMTP_SENDER", "a@x.org")
+    monkeypatch.setenv("MENTOR_SMTP_RECIPIENTS", "b@x.org, c@x.org")
+    settings = load_settings()
+    config = build_config(settings)
+    assert config.notification_targets[0].channels[1].recipients == ("b@x.org", "c@x.org")
+    for shown in (settings, settings.model_variables(), config, config.notification_targets, configured_channels()):
+        assert SECRET not in repr(shown) + str(shown)
