@@ -129,9 +129,9 @@ def test_a_failed_audit_is_told_once_by_every_command_and_a_good_run_never(
 
 def test_a_failed_plan_is_told_once(data_folder, warehouse, webhook):
     run(warehouse, "ingest", "--data", str(data_folder(mentors=PLATINUM)))
-    assert sqlmesh(warehouse, "plan", "dev", "--auto-apply", "--no-prompts").returncode == 1
+    assert sqlmesh(warehouse, "plan", "--auto-apply", "--no-prompts").returncode == 1
     assert webhook.texts == [
-        "*mentor-analytics: sqlmesh plan of dev failed*\naudit assert_tiers_known of marts.dim_mentors: 1 row failed"
+        "*mentor-analytics: sqlmesh plan of prod failed*\naudit assert_tiers_known of marts.dim_mentors: 1 row failed"
     ]
 
 
