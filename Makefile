@@ -2,7 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: answer test lint lock clean
+# The revision a change is compared with.
+BASE ?= origin/main
+
+.PHONY: answer test lint lock clean plan-pr promote close-pr
 
 answer: $(VENV)/.runtime
 	$(BIN)/python cli.py refresh
@@ -16,6 +19,15 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/sqlmesh format --check
 	$(BIN)/sqlmesh lint
+
+plan-pr: $(VENV)/.runtime
+	BIN=$(BIN) .ci/pull_request plan $(PR) $(BASE)
+
+promote: $(VENV)/.runtime
+	BIN=$(BIN) .ci/pull_request promote $(BASE)
+
+close-pr: $(VENV)/.runtime
+	BIN=$(BIN) .ci/pull_request close $(PR)
 
 lock:
 	uv pip compile pyproject.toml --universal --extra dev --generate-hashes --no-emit-index-url --no-annotate --upgrade -q -o requirements-dev.lock

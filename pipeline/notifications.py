@@ -51,7 +51,9 @@ class NotificationSettings(BaseSettings):
 
     smtp_host: Annotated[str | None, BeforeValidator(_empty_is_unset)] = None
     smtp_port: Annotated[Annotated[int, Field(gt=0, lt=65536)] | None, BeforeValidator(_empty_is_unset)] = None
-    smtp_security: Literal["tls", "starttls", "none"] = "starttls"
+    smtp_security: Annotated[Literal["tls", "starttls", "none"], BeforeValidator(lambda value: value or "starttls")] = (
+        "starttls"
+    )
     smtp_user: Annotated[str | None, BeforeValidator(_empty_is_unset)] = None
     smtp_password: Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)] = None
     smtp_sender: Annotated[str | None, BeforeValidator(_empty_is_unset)] = None
