@@ -131,7 +131,9 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][:1])
         message = first["msg"].removeprefix("Value error, ")
-        if name:
+        if first["type"] == "extra_forbidden":  # its value may be a secret in the wrong place
+            message = f"there is no setting {name}"
+        elif name:
             message = f"{name} = {first['input']!r}: {message}"
         raise SettingsError(f"wrong setting: {message}") from None
     except Exception as error:  # a broken settings.toml or an unreadable seed

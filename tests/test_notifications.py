@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from cli import cli
 from errors import SettingsError
-from pipeline.notifications import Email, configured_channels
+from pipeline.notifications import Email, NotificationSettings, configured_channels, one_message
 from settings import PROJECT_ROOT, load_settings
 from tests.conftest import event
 
@@ -207,3 +207,33 @@ def test_secrets_are_in_no_setting_of_the_models(monkeypatch, webhook):
     assert config.notification_targets[0].channels[1].recipients == ("b@x.org", "c@x.org")
     for shown in (settings, settings.model_variables(), config, config.notification_targets, configured_channels()):
         assert SECRET not in repr(shown) + str(shown)
+
+
+def test_a_secret_in_the_settings_file_is_refused_unseen():
+    with pytest.raises(SettingsError, match="there is no setting slack_webhook_url") as refusal:
+        load_settings(slack_webhook_url=SECRET)
+    assert SECRET not in str(refusal.value)
+
+
+def test_channels_are_read_from_the_env_file_too(monkeypatch, tmp_path):
+    env_file = tmp_path / ".env"
+    env_file.write_text(
+        "MENTOR_WAREHOUSE=w.duckdb\nMENTOR_SLACK_WEBHOOK_URL=https://hooks.example/x\n", encoding="utf-8"
+    )
+    monkeypatch.setitem(NotificationSettings.model_config, "env_file", env_file)
+    assert configured_channels() == ()  # the environment, here empty, comes first
+    monkeypatch.delenv("MENTOR_SLACK_WEBHOOK_URL")
+    (slack,) = configured_channels()
+    assert slack.url.get_secret_value() == "https://hooks.example/x"
+
+
+def test_what_nobody_foresaw_is_told_as_well(webhook):
+    with pytest.raises(ZeroDivisionError), one_message(lambda: "refresh", pytest.fail):
+        _ = 1 / 0
+    assert webhook.texts == ["*mentor-analytics: refresh failed*\ndivision by zero"]
+
+
+def test_asking_for_help_is_no_failure(webhook, warehouse):
+    run(warehouse, "refresh", "--help")
+    run(warehouse, "refresh", "--no-such-option", exit_code=2)
+    assert webhook.texts == []
