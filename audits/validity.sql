@@ -47,4 +47,36 @@ SELECT
   *
 FROM @this_model
 WHERE
-  NOT tier IN (@EACH(@known_tiers, known_tier -> known_tier))
+  NOT tier IN (@EACH(@known_tiers, known_tier -> known_tier));
+
+AUDIT (
+  name assert_every_change_has_a_version,
+  blocking FALSE,
+  defaults (
+    opens_a_version = TRUE
+  )
+);
+
+/* Every change that the source told and that came to hold is a version. Two changes between two plans or runs of
+SQLMesh leave the first one out; cli.py transform puts it in. */
+SELECT
+  changes.@key_column AS version_key,
+  changes.effective_at
+FROM @source AS changes
+LEFT JOIN @this_model AS versions
+  ON changes.@key_column = versions.@key_column
+  AND changes.effective_at = versions.valid_from
+WHERE
+  versions.valid_from IS NULL
+  AND @opens_a_version
+  AND @is_known(changes.loaded_at)
+  AND @is_known(changes.effective_at)
+  AND NOT EXISTS(
+    SELECT
+      1
+    FROM @source AS later
+    WHERE
+      later.@key_column = changes.@key_column
+      AND later.load_id > changes.load_id
+      AND GREATEST(later.loaded_at, later.effective_at) <= GREATEST(changes.loaded_at, changes.effective_at)
+  )

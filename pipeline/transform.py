@@ -118,30 +118,31 @@ class _Run:
     def _read_state(self) -> None:
         state = self.context.state_reader.get_environment(self.environment)
         self.plan_id = state.plan_id if state else ""
-        self.snapshots = self._snapshots_of(self.environment)
-        table_of = self._tables_of(self.environment, self.snapshots)
-        # What an environment shares with prod is brought up to date with prod, by nobody else.
-        shared = (
-            set() if self.environment == "prod" else set(self._tables_of("prod", self._snapshots_of("prod")).values())
+        self.start_at = state.start_at if state else None
+        self.snapshots = self._snapshots_of(state)
+        self.deployable = (
+            DeployabilityIndex.all_deployable()
+            if self.environment == "prod"
+            else DeployabilityIndex.create(self.snapshots.values(), start=self.start_at)
         )
+        table_of = self._tables_of(self.snapshots, self.deployable)
+        # What an environment shares with prod is brought up to date with prod, by nobody else.
+        shared: set[str] = set()
+        if self.environment != "prod":
+            prod = self._snapshots_of(self.context.state_reader.get_environment("prod"))
+            shared = set(self._tables_of(prod, DeployabilityIndex.all_deployable()).values())
         self.table_of = {name: table for name, table in table_of.items() if table not in shared}
         self.tables = list(self.table_of.values())
 
-    def _snapshots_of(self, environment: str) -> dict[str, Snapshot]:
-        state = self.context.state_reader.get_environment(environment)
+    def _snapshots_of(self, state: Environment | None) -> dict[str, Snapshot]:
         snapshots = self.context.state_reader.get_snapshots(state.snapshots) if state else {}
         return {snapshot.fully_qualified_table.name: snapshot for snapshot in snapshots.values()}
 
     @staticmethod
-    def _tables_of(environment: str, snapshots: dict[str, Snapshot]) -> dict[str, str]:
+    def _tables_of(snapshots: dict[str, Snapshot], deployable: DeployabilityIndex) -> dict[str, str]:
         """The physical table of each model that has one."""
-        deployable = (
-            DeployabilityIndex.all_deployable()
-            if environment == "prod"
-            else DeployabilityIndex.create(snapshots.values())
-        )
         return {
-            name: snapshot.table_name(deployable.is_deployable(snapshot))
+            name: snapshot.table_name(deployable.is_representative(snapshot))
             for name, snapshot in snapshots.items()
             if snapshot.is_model and not snapshot.is_symbolic and not snapshot.model.kind.is_view
         }
@@ -179,11 +180,34 @@ class _Run:
 
     def _replay_dimensions(self) -> None:
         for dimension in [name for name in DIMENSIONS if name in self.table_of]:
-            for moment in self._pending_moments([dimension]):
-                if moment == moment.replace(second=0, microsecond=0):
-                    # A whole minute would stand for all of it (macro is_known).
-                    moment += timedelta(microseconds=1)
-                self._run([f"marts.{dimension}"], moment)
+            self._replay(dimension)
+            if self._misses_versions(dimension):
+                # SQLMesh alone, or the preview of a plan, went past some changes: `raw` has them all.
+                self.adapter.execute(f"DELETE FROM {self.table_of[dimension]}")
+                self._replay(dimension)
+
+    def _replay(self, dimension: str) -> None:
+        for moment in self._pending_moments([dimension]):
+            if moment == moment.replace(second=0, microsecond=0):
+                # A whole minute would stand for all of it (macro is_known).
+                moment += timedelta(microseconds=1)
+            self._run([f"marts.{dimension}"], moment)
+
+    def _misses_versions(self, dimension: str) -> bool:
+        model = self.snapshots[dimension].model
+        audit, arguments = next(
+            (audit, arguments)
+            for audit, arguments in model.audits_with_args
+            if audit.name == "assert_every_change_has_a_version"
+        )
+        query = model.render_audit_query(
+            audit,
+            execution_time=self.now,
+            snapshots={snapshot.name: snapshot for snapshot in self.snapshots.values()},
+            deployability_index=self.deployable,
+            **arguments,
+        )
+        return self.adapter.fetchone(query.limit(1)) is not None
 
     def _update_facts_and_reports(self) -> None:
         known = progress.evaluated_tables(self.adapter.cursor)
@@ -227,6 +251,8 @@ class _Run:
     def _run(self, models: list[str], moment: datetime) -> None:
         status = self.context.run(
             self.environment,
+            # Where a plan's previews begin decides which tables the environment reads.
+            start=None if self.environment == "prod" else self.start_at,
             execution_time=moment,
             ignore_cron=True,
             select_models=models,

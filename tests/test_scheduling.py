@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from cli import cli
 from pipeline.notifications import NotificationSettings
 from settings import PROJECT_ROOT, Settings
+from tests.project_copy import ProjectCopy
 
 DEPLOY = PROJECT_ROOT / "deploy"
 WORKFLOWS = sorted((PROJECT_ROOT / ".github" / "workflows").glob("*.yml"))
@@ -138,22 +139,16 @@ def test_systemd_takes_the_units(tmp_path):
 
 
 def test_a_changed_metric_shows_in_the_plan_of_its_pull_request(tmp_path):
-    clone = tmp_path / "clone"
-    tracked = subprocess.run(["git", "ls-files"], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
-    if tracked.returncode:
-        pytest.skip("not a git checkout")
-    for name in tracked.stdout.splitlines():
-        (clone / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PROJECT_ROOT / name, clone / name)
+    project = ProjectCopy(tmp_path / "clone")
+    clone = project.folder
     author = ["-c", "user.name=a", "-c", "user.email=a@x.org"]
     for arguments in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "base"]):
         subprocess.run(["git", *arguments], cwd=clone, check=True)
-    metric = clone / "analysis" / "rebooking.py"
-    changed = metric.read_text(encoding="utf-8").replace(
-        "later = moment > first_at\n", "later = moment > first_at + ibis.interval(days=10)\n"
+    project.edit(
+        "analysis/rebooking.py",
+        "later = moment > first_at\n",
+        "later = moment > first_at + ibis.interval(days=10)\n",
     )
-    assert changed != metric.read_text(encoding="utf-8")
-    metric.write_text(changed, encoding="utf-8")
 
     summary = tmp_path / "summary.md"
     environment = os.environ | {"BIN": str(Path(sys.executable).parent), "GITHUB_STEP_SUMMARY": str(summary)}

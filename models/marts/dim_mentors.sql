@@ -29,6 +29,11 @@ MODEL (
     )),
     assert_no_overlapping_validity(key_column := mentor_id),
     assert_at_most_one_current_row(key_column := mentor_id),
+    assert_every_change_has_a_version(
+      key_column := mentor_id,
+      source := staging.stg_mentors,
+      opens_a_version := NOT changes.is_deleted
+    ),
     assert_tiers_known
   )
 );

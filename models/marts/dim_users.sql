@@ -27,7 +27,8 @@ MODEL (
       user_version_id
     )),
     assert_no_overlapping_validity(key_column := user_id),
-    assert_at_most_one_current_row(key_column := user_id)
+    assert_at_most_one_current_row(key_column := user_id),
+    assert_every_change_has_a_version(key_column := user_id, source := staging.stg_users)
   )
 );
 
