@@ -34,7 +34,7 @@ lock:
 	uv pip compile pyproject.toml --universal -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements.lock
 
 clean:
-	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis logs warehouse.duckdb*
+	rm -rf $(VENV) .next .previous .cache .pytest_cache .ruff_cache .hypothesis logs warehouse.duckdb*
 
 $(VENV)/.runtime: requirements.lock
 	$(PYTHON) -m venv $(VENV)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from errors import MentorAnalyticsError
 from pipeline.notifications import configured_channels, one_message
 from settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from ingest.load import Load
 
 # What may run unattended: its failures are told by Slack and e-mail where these are set.
 UNATTENDED = {"ingest", "transform", "refresh"}
@@ -57,10 +61,8 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _ingest(settings: Settings, data: Path | None) -> None:
-    from ingest.load import ingest
-
-    for load in ingest(settings.warehouse, _absolute(data) or settings.data):
+def _say_loads(loads: list[Load]) -> None:
+    for load in loads:
         if load.outcome == "unchanged":
             _say(f"{load.file.name}: unchanged since its last load")
         else:
@@ -73,12 +75,30 @@ def _ingest(settings: Settings, data: Path | None) -> None:
             _say(f"{load.file.name}: {note}")
 
 
-def _transform(settings: Settings, environment: str) -> None:
+def _write(settings: Settings, data: Path | None, environment: str | None) -> None:
+    """Load a data folder, if one is given, and transform an environment, if one is given; publish both at once."""
+    from ingest.load import find_sources, ingest_sources, unchanged_loads
     from pipeline.progress import is_up_to_date
+    from pipeline.publication import next_state
 
-    if is_up_to_date(settings.warehouse, environment):
-        _say(f"{environment} is up to date; nothing new")
+    sources = find_sources(data) if data else []
+    known = unchanged_loads(settings.warehouse, sources)
+    if len(known) == len(sources) and (not environment or is_up_to_date(settings.warehouse, environment)):
+        _say_loads(known)
+        if environment:
+            _say(f"{environment} is up to date; nothing new")
         return
+    with next_state(settings.warehouse, settings.lock_wait_seconds, _say) as state:
+        settings = settings.model_copy(update={"warehouse": state.file})
+        if sources:
+            _say_loads(ingest_sources(settings.warehouse, sources))
+        if environment:
+            _transform(settings, environment)
+    if environment:
+        _say(f"{environment} is up to date")
+
+
+def _transform(settings: Settings, environment: str) -> None:
     from pipeline.transform import transform
 
     done = transform(settings, environment)
@@ -86,7 +106,6 @@ def _transform(settings: Settings, environment: str) -> None:
         _say(f"warning: {warning}")
     for fact, moment in done.restated_from.items():
         _say(f"{fact} restated from {moment:%Y-%m-%d %H:%M:%S}")
-    _say(f"{environment} is up to date")
 
 
 @cli.command("ingest")
@@ -94,7 +113,7 @@ def _transform(settings: Settings, environment: str) -> None:
 @click.pass_obj
 def ingest_command(settings: Settings, data: Path | None) -> None:
     """Load what is new in the data folder into the warehouse."""
-    _ingest(settings, data)
+    _write(settings, _absolute(data) or settings.data, None)
 
 
 @cli.command("transform")
@@ -102,7 +121,7 @@ def ingest_command(settings: Settings, data: Path | None) -> None:
 @click.pass_obj
 def transform_command(settings: Settings, environment: str) -> None:
     """Bring every model up to date and audit it."""
-    _transform(settings, environment)
+    _write(settings, None, environment)
 
 
 @cli.command("refresh")
@@ -111,8 +130,17 @@ def transform_command(settings: Settings, environment: str) -> None:
 @click.pass_obj
 def refresh_command(settings: Settings, data: Path | None, environment: str) -> None:
     """The whole pipeline: load what is new, bring every model up to date, audit, publish."""
-    _ingest(settings, data)
-    _transform(settings, environment)
+    _write(settings, _absolute(data) or settings.data, environment)
+
+
+@cli.command("rollback")
+@click.pass_obj
+def rollback_command(settings: Settings) -> None:
+    """Show again what was published before the last change; once more undoes it."""
+    from pipeline.publication import roll_back
+
+    roll_back(settings.warehouse, settings.lock_wait_seconds, _say)
+    _say(f"{settings.warehouse} is again what was published before")
 
 
 @cli.command("answer")
@@ -206,11 +234,11 @@ def sample_command(out: Path, seed: int) -> None:
 @click.pass_obj
 def reset_command(settings: Settings, yes: bool) -> None:
     """Empty the warehouse; the only command that destroys."""
-    from ingest.warehouse import remove
+    from pipeline.publication import remove
 
     if not yes:
         raise click.UsageError(f"this deletes {settings.warehouse}; say --yes to do it")
-    remove(settings.warehouse)
+    remove(settings.warehouse, settings.lock_wait_seconds, _say)
     click.echo(f"{settings.warehouse} is gone", err=True)
 
 

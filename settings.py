@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     warehouse: Path = Path("warehouse.duckdb")
     data: Path = Path("seeds/sample")
     gateway: Literal["duckdb"] = "duckdb"
+    lock_wait_seconds: NotNegative = 600
 
     group_a: Tiers = Field(default_factory=lambda: tiers_of_category("top_tier"))
     group_b: Tiers = Field(default_factory=lambda: tiers_of_category("standard_tier"))
@@ -113,7 +114,16 @@ class Settings(BaseSettings):
         """What the SQLMesh models read with `@name`: everything but paths and presentation."""
         variables = self.model_dump(
             mode="json",
-            exclude={"warehouse", "data", "gateway", "group_a", "group_b", "tier_attribution", "confidence_level"},
+            exclude={
+                "warehouse",
+                "data",
+                "gateway",
+                "lock_wait_seconds",
+                "group_a",
+                "group_b",
+                "tier_attribution",
+                "confidence_level",
+            },
         )
         return variables | {"known_tiers": known_tiers()}
 

@@ -139,29 +139,62 @@ EVENTS = Source(
 )
 
 
-def ingest(warehouse: Path, data: Path) -> list[Load]:
-    """Load what is new in the data folder into `raw`, in one transaction.
+Sources = list[tuple[Source, SourceFile]]
 
-    Returns:
-        One `Load` a file, in the order users, mentors, booking events.
+
+def find_sources(data: Path) -> Sources:
+    """The files of a data folder, each readable as a whole, in the order users, mentors, booking events.
 
     Raises:
-        SourceError: a file cannot be read as a whole; the warehouse stays as it was.
-        WarehouseError: the warehouse cannot be opened for writing.
+        SourceError: the folder or a file is missing, or a file cannot be read as a whole.
     """
     if not data.is_dir():
         raise SourceError(f"the data folder {data} does not exist")
-    files = [
+    return [
         (USERS, inspect_file(data / USERS_FILE)),
         (MENTORS, inspect_file(data / MENTORS_FILE)),
         *((EVENTS, inspect_file(path)) for path in find_event_files(data)),
     ]
+
+
+def unchanged_loads(warehouse: Path, sources: Sources) -> list[Load]:
+    """The loads of files that the warehouse all knows already; empty as soon as one is new.
+
+    Raises:
+        WarehouseError: the warehouse cannot be opened.
+    """
+    if not warehouse.exists():
+        return []
+    with connect(warehouse, read_only=True) as connection:
+        try:
+            if not all(_is_unchanged(connection, *source) for source in sources):
+                return []
+        except duckdb.CatalogException:
+            return []
+    return [_unchanged(*source) for source in sources]
+
+
+def ingest(warehouse: Path, data: Path) -> list[Load]:
+    """Load what is new in a data folder; see `find_sources` and `ingest_sources`."""
+    return ingest_sources(warehouse, find_sources(data))
+
+
+def ingest_sources(warehouse: Path, sources: Sources) -> list[Load]:
+    """Load what is new in the files into `raw`, in one transaction.
+
+    Returns:
+        One `Load` a file, in the order given.
+
+    Raises:
+        SourceError: the rows of a file cannot be read; the warehouse stays as it was.
+        WarehouseError: the warehouse cannot be opened for writing.
+    """
     was_there = warehouse.exists()
     try:
         with connect(warehouse) as connection, _transaction(connection):
             connection.execute(RAW_TABLES)
             _set_loaded_at(connection)
-            return [_load_file(connection, source, file) for source, file in files]
+            return [_load_file(connection, source, file) for source, file in sources]
     except BaseException:
         if not was_there:
             warehouse.unlink(missing_ok=True)
@@ -190,7 +223,7 @@ def _set_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> Load:
     if _is_unchanged(connection, source, file):
-        return Load(source.name, file.path, 0, 0, 0, 0, 0, "unchanged")
+        return _unchanged(source, file)
     (load_id,) = connection.execute("SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads").fetchone()
     try:
         _read_rows(connection, source, file)
@@ -243,6 +276,10 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
     connection.execute("DROP VIEW IF EXISTS temp.source_text")
     return load
+
+
+def _unchanged(source: Source, file: SourceFile) -> Load:
+    return Load(source.name, file.path, 0, 0, 0, 0, 0, "unchanged")
 
 
 def _is_unchanged(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> bool:

@@ -36,16 +36,3 @@ def _explain(warehouse: Path, message: str) -> str:
     if "not a valid DuckDB database" in message:
         return f"{warehouse} is not a DuckDB file; name another with --warehouse"
     return f"the warehouse {warehouse} cannot be opened: {' '.join(message.split())}"
-
-
-def remove(warehouse: Path) -> None:
-    """Delete the warehouse file and its write-ahead log.
-
-    Raises:
-        WarehouseError: there is none, another process holds it, or it is no DuckDB file.
-    """
-    if not warehouse.exists():
-        raise WarehouseError(f"there is no warehouse at {warehouse}; nothing to reset")
-    connect(warehouse).close()
-    for path in (warehouse, warehouse.with_name(warehouse.name + ".wal")):
-        path.unlink(missing_ok=True)

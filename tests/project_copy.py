@@ -18,13 +18,14 @@ BIN = Path(sys.executable).parent
 
 
 class ProjectCopy:
-    """The tracked files in a folder of their own, with a warehouse beside them."""
+    """The project's files in a folder of their own, with a warehouse beside them."""
 
     def __init__(self, folder: Path) -> None:
-        tracked = subprocess.run(["git", "ls-files"], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
-        if tracked.returncode:
+        command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+        files = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+        if files.returncode:
             pytest.skip("not a git checkout")
-        for name in tracked.stdout.splitlines():
+        for name in files.stdout.splitlines():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT_ROOT / name, folder / name)
         self.folder = folder
