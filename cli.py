@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,28 +81,32 @@ def _write(settings: Settings, data: Path | None, environment: str | None) -> No
     from ingest.load import find_sources, ingest_sources, unchanged_loads
     from pipeline.progress import is_up_to_date
     from pipeline.publication import next_state
+    from terminal import live_progress
 
-    sources = find_sources(data) if data else []
-    known = unchanged_loads(settings.warehouse, sources)
-    if len(known) == len(sources) and (not environment or is_up_to_date(settings.warehouse, environment)):
-        _say_loads(known)
+    with live_progress() as on_step:
+        on_step("reading the files")
+        sources = find_sources(data) if data else []
+        known = unchanged_loads(settings.warehouse, sources)
+        if len(known) == len(sources) and (not environment or is_up_to_date(settings.warehouse, environment)):
+            _say_loads(known)
+            if environment:
+                _say(f"{environment} is up to date; nothing new")
+            return
+        with next_state(settings.warehouse, settings.lock_wait_seconds, _say) as state:
+            settings = settings.model_copy(update={"warehouse": state.file})
+            if sources:
+                _say_loads(ingest_sources(settings.warehouse, sources, on_step))
+            if environment:
+                _transform(settings, environment, on_step)
+            on_step("publishing")
         if environment:
-            _say(f"{environment} is up to date; nothing new")
-        return
-    with next_state(settings.warehouse, settings.lock_wait_seconds, _say) as state:
-        settings = settings.model_copy(update={"warehouse": state.file})
-        if sources:
-            _say_loads(ingest_sources(settings.warehouse, sources))
-        if environment:
-            _transform(settings, environment)
-    if environment:
-        _say(f"{environment} is up to date")
+            _say(f"{environment} is up to date")
 
 
-def _transform(settings: Settings, environment: str) -> None:
+def _transform(settings: Settings, environment: str, on_step: Callable[[str], None]) -> None:
     from pipeline.transform import transform
 
-    done = transform(settings, environment)
+    done = transform(settings, environment, on_step)
     for warning in done.warnings:
         _say(f"warning: {warning}")
     for fact, moment in done.restated_from.items():

@@ -10,7 +10,7 @@ known, by `updated_at`, is rejected as `outdated`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -179,8 +179,11 @@ def ingest(warehouse: Path, data: Path) -> list[Load]:
     return ingest_sources(warehouse, find_sources(data))
 
 
-def ingest_sources(warehouse: Path, sources: Sources) -> list[Load]:
+def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], None] = lambda _: None) -> list[Load]:
     """Load what is new in the files into `raw`, in one transaction.
+
+    Args:
+        on_step: told what is being done, one phrase a file.
 
     Returns:
         One `Load` a file, in the order given.
@@ -194,7 +197,11 @@ def ingest_sources(warehouse: Path, sources: Sources) -> list[Load]:
         with connect(warehouse) as connection, _transaction(connection):
             connection.execute(RAW_TABLES)
             _set_loaded_at(connection)
-            return [_load_file(connection, source, file) for source, file in sources]
+            loads = []
+            for source, file in sources:
+                on_step(f"loading {file.path.name}")
+                loads.append(_load_file(connection, source, file))
+            return loads
     except BaseException:
         if not was_there:
             warehouse.unlink(missing_ok=True)

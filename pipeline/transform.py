@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import duckdb
+from sqlglot import exp
 from sqlmesh import Context
 from sqlmesh.core.console import NoopConsole, set_console
 from sqlmesh.core.environment import Environment
@@ -39,15 +41,19 @@ class Transformed:
 class _Recorder(NoopConsole):
     """Keeps what SQLMesh would print: failures for the error message, warnings for the caller."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_step: Callable[[str], None]) -> None:
         super().__init__()
+        self.on_step = on_step
         self.failures: list[str] = []
         self.warnings: list[str] = []
+
+    def start_snapshot_evaluation_progress(self, snapshot: Snapshot, audit_only: bool = False) -> None:
+        self.on_step(f"{'auditing' if audit_only else 'evaluating'} {_model_name(snapshot.name)}")
 
     def log_failed_models(self, errors) -> None:
         for error in errors:
             cause = error.__cause__ or error
-            self.failures.append(" ".join(f"{error.node}: {cause}".split()))
+            self.failures.append(" ".join(f"{_model_name(error.node.snapshot_name)}: {cause}".split()))
 
     def log_error(self, message: str) -> None:
         self.failures.append(" ".join(message.split()))
@@ -56,18 +62,30 @@ class _Recorder(NoopConsole):
         self.warnings.append(" ".join(short_message.split()))
 
 
-def transform(settings: Settings, environment: str = "prod") -> Transformed:
+def _model_name(snapshot_name: str) -> str:
+    """`schema.model` of a quoted name with its catalog."""
+    table = exp.to_table(snapshot_name)
+    return f"{table.db}.{table.name}"
+
+
+def transform(
+    settings: Settings, environment: str = "prod", on_step: Callable[[str], None] = lambda _: None
+) -> Transformed:
     """Bring an environment up to date with `raw`; an environment that is not there yet is planned.
 
     The dimensions take up the changes one after the other, in the order in which they took effect;
     the facts are restated from the first moment that the new events touch. The models are those
     that the environment has: a changed model file waits for `sqlmesh plan`.
 
+    Args:
+        on_step: told what is being done, one phrase a step.
+
     Raises:
         WarehouseError: the warehouse is locked, or nothing was loaded into it.
         TransformError: a model or a blocking audit failed.
     """
-    console = _Recorder()
+    on_step("reading the models")
+    console = _Recorder(on_step)
     set_console(console)
     try:
         context = Context(paths=[str(PROJECT_ROOT)], config=build_config(settings))

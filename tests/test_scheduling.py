@@ -163,6 +163,7 @@ def test_a_changed_metric_shows_in_the_plan_of_its_pull_request(tmp_path):
     told = pull_request("plan", "12", "HEAD")
     assert "+    later = moment > first_at + ibis.interval(days=10)" in told
     assert "reports__pr_12.rpt_rebooking_by_tier` (Breaking)" in told
+    assert re.search(r"rpt_rebooking_by_tier.Gold.rebooked +26 +18\n", told)
     rows = [re.findall(r"[^\s│]+", line) for line in told.splitlines() if line.startswith("│ Gold")]
     assert [row[-2:] for row in rows] == [["26", "18"], ["24", "16"]]
     assert summary.read_text(encoding="utf-8") == told
