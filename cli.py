@@ -223,15 +223,79 @@ def rejects_command(settings: Settings) -> None:
     writer.writerows(rejected_rows(settings.warehouse))
 
 
-@cli.command("sample")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; made if need be.")
-@click.option("--seed", type=int, default=1, show_default=True)
-def sample_command(out: Path, seed: int) -> None:
-    """Write the synthetic sample data, whose counts are the published ones."""
-    from simulation.sample import sample
+def _rates(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+    """`TIER=RATE` options as a dict."""
+    from settings import known_tiers
 
-    sample(seed).write(out)
-    _say(f"wrote {out}")
+    rates = {}
+    for value in values:
+        tier, _, rate = value.partition("=")
+        tier = tier.strip().title()
+        if tier not in known_tiers():
+            raise click.BadParameter(f"unknown tier in {value!r} (known tiers: {', '.join(known_tiers())})")
+        try:
+            rates[tier] = float(rate)
+        except ValueError:
+            rates[tier] = -1
+        if not 0 <= rates[tier] <= 1:
+            raise click.BadParameter(f"{value!r} is not TIER=RATE with a rate from 0 to 1")
+    return rates
+
+
+@cli.command("simulate")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; made if need be.")
+@click.option("--users", type=click.IntRange(min=1), help="How many users [default: the sample data under seeds/].")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed, the same files.")
+@click.option(
+    "--rebooking-rate",
+    "rebooking_rates",
+    multiple=True,
+    metavar="TIER=RATE",
+    callback=_rates,
+    help="How many of a tier's users come back within 30 days, as a fraction; once a tier.",
+)
+@click.option(
+    "--dirt",
+    type=click.FloatRange(0, 0.5),
+    default=0.01,
+    show_default=True,
+    help="Share of rows of each kind of dirt; 0: clean files.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(2, 300),
+    help="Write day_001, day_002, …: all history first, then a day each, with late events and changed tiers.",
+)
+@click.option("--late-share", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="With --days.")
+@click.option("--events-format", type=click.Choice(["json", "jsonl", "jsonl.gz"]), default="json", show_default=True)
+def simulate_command(
+    out: Path,
+    users: int | None,
+    seed: int,
+    rebooking_rates: dict[str, float],
+    dirt: float,
+    days: int | None,
+    late_share: float,
+    events_format: str,
+) -> None:
+    """Write synthetic source files."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise click.UsageError(f"{out} is not an empty folder; name a new one with --out")
+    if users is None:
+        from simulation.sample import sample
+
+        sample(seed).write(out)
+        _say(f"wrote the sample data to {out}")
+        return
+    from simulation.population import REBOOKING_RATES, Scenario, simulate
+
+    population = simulate(Scenario(users, seed, REBOOKING_RATES | rebooking_rates, dirt))
+    if days is None:
+        population.write(out, events_format)
+    else:
+        for number, day in enumerate(population.by_day(days, late_share), start=1):
+            day.write(out / f"day_{number:03}", events_format)
+    _say(f"wrote {users:,} users and {population.events.height:,} events to {out}")
 
 
 @cli.command("reset")

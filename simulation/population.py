@@ -1,0 +1,364 @@
+"""Synthetic data folders of any size, with the dirt of real ones and an effect that can be set by tier.
+
+Every column is drawn as a whole with one seeded NumPy generator, so that a million users take
+seconds and the same seed gives the same files.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ingest.source_files import EVENTS_NAME, MENTORS_FILE, USERS_FILE
+from simulation.sample import HOURLY_RATE, MENTORS
+
+FIRST_USER = 10_001
+FIRST_DAY = datetime(2023, 1, 1)
+HISTORY_DAYS = 365
+USERS_PER_MENTOR = 200
+USERS_PER_COMPANY = 40
+REBOOKING_RATES = {"Gold": 0.62, "Silver": 0.39, "Bronze": 0.05}
+# What the rebooking rates speak of: the next session within so many days of the first.
+WINDOW_DAYS = 30
+
+_MINUTE = 60
+_DAY = 24 * 60 * _MINUTE
+_NO_OUTCOME_RATE = 0.02
+_CANCELLATION_RATE = 0.08
+_WALK_IN_RATE = 0.01
+_MISSING_CONFIRMATION_RATE = 0.01
+_MISSING_END_RATE = 0.03
+_UNKNOWN_USER_RATE = 0.002
+_LATE_RETURN_RATE = 0.35
+_FURTHER_SESSIONS = 1.6
+
+REQUESTED, CONFIRMED, CANCELLED, STARTED, ENDED = range(5)
+_EVENT_TYPES = ["booking_requested", "booking_confirmed", "booking_cancelled", "session_started", "session_ended"]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What to simulate.
+
+    Args:
+        users: how many users the export knows.
+        seed: the same seed gives the same rows.
+        rebooking_rates: by tier of the first session's mentor, the probability that the user's next
+            session comes within `WINDOW_DAYS`.
+        dirt: the share of rows of each harmless kind of dirt (copies, double-fired webhooks, blanks,
+            other spellings); rows that must be rejected are a fifth of it. 0 gives clean files.
+    """
+
+    users: int
+    seed: int = 1
+    rebooking_rates: Mapping[str, float] = field(default_factory=lambda: dict(REBOOKING_RATES))
+    dirt: float = 0.01
+
+
+@dataclass(frozen=True)
+class Population:
+    """The rows of the three sources as text, each with its `fate`: loaded, duplicate or rejected.
+
+    `users` and `mentors` have the columns of their files; `events` has `line` (one JSON object), the
+    number of its `event_id` and `occurred_at` (naive UTC). Rows are in the order of the files.
+    """
+
+    users: pl.DataFrame
+    mentors: pl.DataFrame
+    events: pl.DataFrame
+
+    def fates(self) -> dict[str, dict[str, int]]:
+        """What loading must count, by source: read, loaded, duplicate, rejected."""
+        sources = {"users": self.users, "mentors": self.mentors, "booking_events": self.events}
+        return {
+            name: {"read": rows.height}
+            | {fate: rows.filter(pl.col("fate") == fate).height for fate in ("loaded", "duplicate", "rejected")}
+            for name, rows in sources.items()
+        }
+
+    def write(self, folder: Path, events_format: str = "json") -> None:
+        """Write the three files; `events_format` is `json`, `jsonl` or `jsonl.gz`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.users.drop("fate").write_csv(folder / USERS_FILE)
+        self.mentors.drop("fate").write_csv(folder / MENTORS_FILE)
+        _write_events(self.events["line"], folder / f"{EVENTS_NAME}.{events_format}")
+
+    def by_day(self, days: int, late_share: float = 0.01) -> Iterator[Population]:
+        """The same population as it arrives: the first day brings all history, each later one a day.
+
+        Of the later days' events `late_share` come one to seven days late, if there are so many days.
+        On the middle day the second mentor's tier changes; each day some users leave.
+        """
+        cut = FIRST_DAY + timedelta(days=HISTORY_DAYS - days + 1)
+        day = (pl.col("occurred_at") - pl.lit(cut)).dt.total_seconds() // _DAY + 1
+        # By id, so that a copy never comes before what it repeats.
+        draw = pl.col("event_id").hash(seed=1) % 10_000
+        delay = pl.when((day > 0) & (draw < round(10_000 * late_share))).then(1 + draw % 7).otherwise(0)
+        arrival = (pl.max_horizontal(day, 0) + delay.cast(pl.Int64)).clip(0, days - 1)
+        events = self.events.with_columns(arrival=arrival)
+        is_gold = pl.col("tier").str.strip_chars().str.to_lowercase() == "gold"
+        other_tier = pl.when(is_gold).then(pl.lit("Silver")).otherwise(pl.lit("Gold"))
+        for number in range(days):
+            moment = cut + timedelta(days=number - 1)
+            is_after = number >= (days + 1) // 2
+            is_changed = (pl.int_range(pl.len()) == 1) & pl.lit(is_after)
+            mentors = self.mentors.with_columns(
+                tier=pl.when(is_changed).then(other_tier).otherwise("tier"),
+                updated_at=pl.when(is_changed).then(pl.lit(f"{cut + timedelta(days=(days + 1) // 2 - 1):%Y-%m-%d}")),
+            )
+            has_left = pl.col("user_id").hash(seed=2) % 1000 < number
+            users = self.users.with_columns(
+                status=pl.when(has_left).then(pl.lit("churned")).otherwise("status"),
+                updated_at=pl.when(has_left).then(pl.lit(f"{moment:%Y-%m-%d}")),
+            )
+            yield Population(users, mentors, events.filter(pl.col("arrival") == number))
+
+
+def simulate(scenario: Scenario) -> Population:
+    """Draw a population: users who come back or not, their bookings and sessions, and the dirt."""
+    random = np.random.default_rng(scenario.seed)
+    mentors, tier_of_mentor = _mentors(scenario, random)
+    visits = _visits(scenario, random, tier_of_mentor)
+    events = _with_dirt(_events(random, visits), scenario, random, mentors.height)
+    return Population(_users(scenario, random), _dirty_mentors(mentors, scenario), events)
+
+
+def _mentors(scenario: Scenario, random: np.random.Generator) -> tuple[pl.DataFrame, np.ndarray]:
+    """The mentor sheet, and the tier of each mentor's number (from 0) as text."""
+    shares = {tier: len(numbers) for tier, numbers in MENTORS.items()}
+    at_least = sum(shares.values())
+    pattern = np.repeat(list(shares), list(shares.values()))
+    count = max(at_least, scenario.users // USERS_PER_MENTOR)
+    tiers = random.permutation(np.resize(pattern, count))
+    rates = [str(HOURLY_RATE[tier]) for tier in tiers]
+    sheet = pl.DataFrame(
+        {"mentor_id": [f"M-{number}" for number in range(1, count + 1)], "tier": tiers, "hourly_rate": rates}
+    )
+    return sheet, tiers
+
+
+def _visits(scenario: Scenario, random: np.random.Generator, tier_of_mentor: np.ndarray) -> pl.DataFrame:
+    """One row per session to be: user and mentor numbers (from 0) and start in seconds since `FIRST_DAY`."""
+    users = np.arange(scenario.users)
+    mentors = len(tier_of_mentor)
+    # Some users have no session at all; the last ones are too new to have come back.
+    users = users[random.random(users.size) < 0.95]
+    first_mentor = random.integers(0, mentors, users.size)
+    first_at = (random.random(users.size) * (HISTORY_DAYS - 2) * _DAY).astype(np.int64) + 2 * _DAY
+    rate = np.array([scenario.rebooking_rates[tier] for tier in tier_of_mentor])[first_mentor]
+    rebooks = random.random(users.size) < rate
+    returns_late = ~rebooks & (random.random(users.size) < _LATE_RETURN_RATE)
+    gap = np.where(
+        rebooks,
+        random.uniform(1, WINDOW_DAYS - 0.5, users.size),
+        random.uniform(WINDOW_DAYS + 1, WINDOW_DAYS + 120, users.size),
+    )
+    second_at = first_at + (gap * _DAY).astype(np.int64)
+    further = random.poisson(_FURTHER_SESSIONS, users.size) * (rebooks | returns_late)
+
+    returning = rebooks | returns_late
+    parts = [(users, first_mentor, first_at), (users[returning], None, second_at[returning])]
+    again = np.repeat(np.flatnonzero(returning), further[returning])
+    parts.append((users[again], None, second_at[again] + (random.uniform(1, 90, again.size) * _DAY).astype(np.int64)))
+    stays = random.random(users.size) < 0.5
+    favourite = np.zeros(scenario.users, dtype=np.int64)
+    favourite[users] = np.where(stays, first_mentor, random.integers(0, mentors, users.size))
+    return pl.concat(
+        pl.DataFrame({"user": user, "mentor": favourite[user] if mentor is None else mentor, "started_at": started_at})
+        for user, mentor, started_at in parts
+    )
+
+
+def _events(random: np.random.Generator, visits: pl.DataFrame) -> pl.DataFrame:
+    """The clean events of all visits, and of bookings that came to nothing: user, mentor, seconds, type."""
+    user, mentor, started = (visits[name].to_numpy() for name in ("user", "mentor", "started_at"))
+    size = user.size
+    requested = started - random.integers(2 * 60, 47 * 60, size) * _MINUTE
+    confirmed = requested + random.integers(1, 119, size) * _MINUTE
+    is_walk_in = random.random(size) < _WALK_IN_RATE
+    lacks_confirmation = random.random(size) < _MISSING_CONFIRMATION_RATE
+    lacks_end = random.random(size) < _MISSING_END_RATE
+    # Before some visits a first booking is cancelled, and for half of these at the instant of the next request.
+    is_second_try = ~is_walk_in & (random.random(size) < _CANCELLATION_RATE)
+    at_once = random.random(size) < 0.5
+    cancelled = np.where(at_once, requested, requested - random.integers(1, 600, size) * _MINUTE)
+    asked_before = cancelled - random.integers(5, 24 * 60, size) * _MINUTE
+    # Bookings without a session, a while after a visit: confirmed, cancelled or left unanswered.
+    is_left = random.random(size) < _NO_OUTCOME_RATE
+    left_at = started + random.integers(2 * 24 * 60, 20 * 24 * 60, size) * _MINUTE
+    answer = random.integers(0, 3, size)
+
+    parts = [
+        (is_second_try, asked_before, REQUESTED),
+        (is_second_try, cancelled, CANCELLED),
+        (~is_walk_in, requested, REQUESTED),
+        (~is_walk_in & ~lacks_confirmation, confirmed, CONFIRMED),
+        (np.ones(size, dtype=bool), started, STARTED),
+        (~lacks_end, started + random.integers(15, 90, size) * _MINUTE, ENDED),
+        (is_left, left_at, REQUESTED),
+        (is_left & (answer == 0), left_at + 30 * _MINUTE, CONFIRMED),
+        (is_left & (answer == 1), left_at + 40 * _MINUTE, CANCELLED),
+    ]
+    events = pl.concat(
+        pl.DataFrame({"user": user[mask], "mentor": mentor[mask], "seconds": at[mask]}).with_columns(
+            pl.lit(kind, dtype=pl.Int8).alias("type")
+        )
+        for mask, at, kind in parts
+    )
+    # Nothing is told from beyond the end of the history.
+    return events.filter(pl.col("seconds") < HISTORY_DAYS * _DAY)
+
+
+def _with_dirt(events: pl.DataFrame, scenario: Scenario, random: np.random.Generator, mentors: int) -> pl.DataFrame:
+    """`event_id`, `line`, `occurred_at`, `fate` of every event, in the order of their times."""
+    dirt, size = scenario.dirt, events.height
+    user = events["user"].to_numpy() + FIRST_USER
+    if dirt:
+        is_unknown = random.random(scenario.users) < _UNKNOWN_USER_RATE
+        user = np.where(is_unknown[user - FIRST_USER], user + 10 * (scenario.users + FIRST_USER), user)
+    events = pl.DataFrame(
+        {
+            "event_id": np.arange(size),
+            "user": user,
+            "mentor": events["mentor"] + 1,
+            "seconds": events["seconds"],
+            "type": events["type"],
+            "fate": pl.Series(["loaded"], dtype=pl.String).new_from_index(0, size),
+        }
+    )
+
+    def some(share: float) -> pl.DataFrame:
+        return events[np.flatnonzero(random.random(size) < share)]
+
+    def new_ids(rows: pl.DataFrame, start: int) -> pl.DataFrame:
+        return rows.with_columns(event_id=pl.int_range(start, start + rows.height, dtype=pl.Int64))
+
+    double_fired = new_ids(some(dirt), size)
+    strangers = new_ids(some(dirt / 10), 2 * size).with_columns(mentor=pl.lit(10 * mentors, dtype=pl.Int64))
+    copies = some(dirt).with_columns(fate=pl.lit("duplicate"))
+    # Another mentor under a known id, and rows that lack something; both are rejected.
+    conflicts = some(dirt / 5).with_columns(mentor=pl.col("mentor") + mentors, fate=pl.lit("rejected"))
+    broken = new_ids(some(dirt / 5), 3 * size).with_columns(fate=pl.lit("rejected"))
+    kinds = [events, double_fired, strangers, copies, conflicts, broken]
+    rows = pl.concat(
+        part.with_columns(kind=pl.lit(number, dtype=pl.Int8)) for number, part in enumerate(kinds)
+    ).with_columns(spelling=pl.Series(random.integers(0, 100, sum(part.height for part in kinds)), dtype=pl.Int8))
+    # A copy and a conflict must come after what they repeat: by kind at the same instant.
+    rows = rows.sort("seconds", "kind", "event_id")
+    is_spelt_otherwise = pl.col("spelling") < (0 if not dirt else max(1, round(100 * dirt)))
+    return rows.select(
+        event_id="event_id",
+        line=_json_line(is_spelt_otherwise, pl.col("kind") == len(kinds) - 1, bool(dirt)),
+        occurred_at=pl.lit(FIRST_DAY) + pl.duration(seconds="seconds"),
+        fate="fate",
+    )
+
+
+def _json_line(is_spelt_otherwise: pl.Expr, is_broken: pl.Expr, is_mixed: bool) -> pl.Expr:
+    """An event as JSON: ids as numbers and text, times in several notations, and the broken rows."""
+    at = pl.lit(FIRST_DAY) + pl.duration(seconds="seconds")
+    fault = pl.col("event_id") % 4
+    variant = pl.col("event_id") % 10
+    utc = at.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if is_mixed:
+        time = (
+            pl.when(variant < 7)
+            .then(utc)
+            .when(variant == 7)
+            .then((at + pl.duration(hours=2)).dt.strftime("%Y-%m-%dT%H:%M:%S+02:00"))
+            .when(variant == 8)
+            .then(at.dt.strftime("%Y-%m-%d %H:%M:%S"))
+            .otherwise(at.dt.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
+        )
+        user = pl.when(pl.col("event_id") % 2 == 0).then(pl.col("user").cast(pl.String))
+        user = user.otherwise(pl.concat_str(pl.lit('"'), pl.col("user").cast(pl.String), pl.lit('"')))
+    else:
+        time, user = utc, pl.col("user").cast(pl.String)
+    event_type = pl.col("type").replace_strict(dict(enumerate(_EVENT_TYPES)), return_dtype=pl.String)
+    mentor = pl.concat_str(pl.lit("M-"), pl.col("mentor").cast(pl.String))
+    fields = {
+        "event_id": pl.concat_str(pl.lit('"'), pl.format("evt-{}", pl.col("event_id")), pl.lit('"')),
+        "user_id": pl.when(is_broken & (fault == 0)).then(pl.lit('"unknown"')).otherwise(user),
+        "mentor_id": pl.when(is_broken & (fault == 1)).then(pl.lit("")).otherwise(_spelt(mentor, is_spelt_otherwise)),
+        "timestamp": pl.when(is_broken & (fault == 2)).then(pl.lit("yesterday")).otherwise(time),
+        "event_type": pl.when(is_broken & (fault == 3))
+        .then(pl.lit("session_paused"))
+        .otherwise(_spelt(event_type, is_spelt_otherwise, capitals=True)),
+    }
+    parts = []
+    for number, (name, value) in enumerate(fields.items()):
+        quote = "" if name in ("event_id", "user_id") else '"'
+        parts += [pl.lit(f'{"{" if number == 0 else ", "}"{name}": {quote}'), value, pl.lit(quote)]
+    return pl.concat_str(*parts, pl.lit("}"))
+
+
+def _spelt(text: pl.Expr, otherwise: pl.Expr, capitals: bool = False) -> pl.Expr:
+    """The same with blanks around it, and in capitals where case says nothing."""
+    other = text.str.to_uppercase() if capitals else text
+    return pl.when(otherwise).then(pl.concat_str(pl.lit(" "), other, pl.lit(" "))).otherwise(text)
+
+
+def _users(scenario: Scenario, random: np.random.Generator) -> pl.DataFrame:
+    """The users export: every user signed up before the history began or in its first days."""
+    count, dirt = scenario.users, scenario.dirt
+    company = random.integers(1, max(2, count // USERS_PER_COMPANY), count)
+    days_before = random.integers(0, 300, count)
+    rows = pl.DataFrame(
+        {
+            "user_id": np.arange(FIRST_USER, FIRST_USER + count),
+            "company_id": company,
+            "signup_date": pl.Series([FIRST_DAY]).new_from_index(0, count),
+            "status": np.where(random.random(count) < 0.12, "churned", "active"),
+            "days_before": days_before,
+        }
+    ).with_columns(signup_date=pl.col("signup_date") - pl.duration(days="days_before"))
+    rows = rows.select(
+        pl.col("user_id", "company_id").cast(pl.String),
+        pl.col("signup_date").dt.strftime("%Y-%m-%d"),
+        status=_spelt(pl.col("status"), pl.lit(pl.Series(random.random(count) < dirt)), capitals=True),
+        fate=pl.lit("loaded"),
+    )
+    if not dirt:
+        return rows
+    repeats = rows[np.flatnonzero(random.random(count) < dirt)].with_columns(fate=pl.lit("duplicate"))
+    broken = rows[np.flatnonzero(random.random(count) < dirt / 5)].with_columns(fate=pl.lit("rejected"))
+    broken = broken.with_row_index("row").with_columns(
+        user_id=pl.when(pl.col("row") % 2 == 0).then(pl.lit("n/a")).otherwise("user_id"),
+        signup_date=pl.when(pl.col("row") % 2 == 0).then("signup_date").otherwise(pl.lit("31/12/2022")),
+    )
+    return pl.concat([rows, repeats, broken.drop("row")])
+
+
+def _dirty_mentors(mentors: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
+    """The sheet as people keep it: tiers in any case, a row twice, a row that cannot be read."""
+    rows = mentors.with_columns(fate=pl.lit("loaded"))
+    if not scenario.dirt:
+        return rows
+    every = pl.int_range(pl.len())
+    tier = (
+        pl.when(every % 5 == 0)
+        .then(pl.col("tier").str.to_uppercase())
+        .when(every % 5 == 1)
+        .then(pl.concat_str(pl.lit(" "), pl.col("tier").str.to_lowercase(), pl.lit("  ")))
+        .otherwise("tier")
+    )
+    rows = rows.with_columns(tier=tier)
+    repeated = rows.head(1).with_columns(fate=pl.lit("duplicate"))
+    broken = rows.head(1).with_columns(mentor_id=pl.lit(""), fate=pl.lit("rejected"))
+    return pl.concat([rows, repeated, broken])
+
+
+def _write_events(lines: pl.Series, path: Path) -> None:
+    if path.suffix == ".json":
+        ends = pl.Series([","]).new_from_index(0, len(lines)).scatter(len(lines) - 1, "\n]") if len(lines) else []
+        lines = pl.select(pl.concat_str(lines, ends)).to_series() if len(lines) else pl.Series(["]"])
+    with gzip.open(path, "wb", compresslevel=1) if path.suffix == ".gz" else path.open("wb") as file:
+        if path.suffix == ".json":
+            file.write(b"[\n")
+        pl.DataFrame({"line": lines}).write_csv(file, include_header=False, quote_style="never")
