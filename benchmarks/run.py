@@ -1,0 +1,165 @@
+"""How long things take, as ratios to a floor or to each other within one run.
+
+    python -m benchmarks.run full --users 20000 --users 200000
+    python -m benchmarks.run incremental --users 200000
+
+Each command is a whole process, start-up included; memory is the largest resident set of that
+process. The headline counts of all of them must agree.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import polars as pl
+
+from benchmarks.floor import headline
+from settings import PROJECT_ROOT
+from simulation.population import FIRST_USER, Scenario, simulate
+from simulation.sample import sample
+
+LATE_SHARE = 0.1
+SHARES = (0.001, 0.01, 0.1)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process: seconds of wall time and peak memory in GB."""
+
+    seconds: float
+    gigabytes: float
+    output: str
+
+
+def timed(*command: str) -> Run:
+    started = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        output.seek(0)
+        text = output.read()
+    if status:
+        raise click.ClickException(f"{' '.join(command)} failed: {text[-2000:]}")
+    return Run(seconds, usage.ru_maxrss / 1e6, text)
+
+
+def cli(warehouse: Path, *arguments: str) -> Run:
+    return timed(sys.executable, "cli.py", "--warehouse", str(warehouse), *arguments)
+
+
+def answered(run: Run) -> dict[str, list[int]]:
+    tiers = json.loads(run.output)["rebooking"]["sessions"]["tiers"]
+    return {row["tier"]: [row["users"], row["rebooked"]] for row in tiers if row["users"]}
+
+
+@contextmanager
+def data_of(users: int) -> Iterator[tuple[Path, int]]:
+    """A folder of synthetic files and how many events it holds; 0 users: the sample."""
+    with tempfile.TemporaryDirectory(prefix="mentor-analytics-") as name:
+        folder = Path(name)
+        if users:
+            population = simulate(Scenario(users))
+            population.write(folder / "data", "jsonl")
+            events = population.events.height
+        else:
+            data = sample()
+            data.write(folder / "data")
+            events = len(data.events)
+        yield folder, events
+
+
+def check(found: dict, expected: dict, what: str) -> None:
+    if found != expected:
+        raise click.ClickException(f"{what} counts {found}, the floor {expected}")
+
+
+@click.group()
+def benchmarks() -> None:
+    """Measure; print a Markdown table."""
+
+
+@benchmarks.command()
+@click.option("--users", "sizes", type=int, multiple=True, default=(0, 20_000, 200_000), show_default=True)
+def full(sizes: tuple[int, ...]) -> None:
+    """From raw files to the answer, against the floor."""
+    click.echo("| users | events | floor | refresh | ratio | refresh again | answer | memory: floor | refresh |")
+    click.echo("|---|---|---|---|---|---|---|---|---|")
+    for users in sizes:
+        with data_of(users) as (folder, events):
+            floor = timed(sys.executable, "-m", "benchmarks.floor", str(folder / "data"))
+            warehouse = folder / "warehouse.duckdb"
+            refresh, again = (cli(warehouse, "refresh", "--data", str(folder / "data")) for _ in range(2))
+            answer = cli(warehouse, "answer", "--format", "json")
+            check(answered(answer), json.loads(floor.output), "the answer")
+            size = f"{users:,}" if users else "sample"
+            click.echo(
+                f"| {size} | {events:,} | {floor.seconds:.1f} s | {refresh.seconds:.1f} s "
+                f"| {refresh.seconds / floor.seconds:.1f} | {again.seconds:.1f} s | {answer.seconds:.1f} s "
+                f"| {floor.gigabytes:.2f} GB | {refresh.gigabytes:.2f} GB |"
+            )
+
+
+@benchmarks.command()
+@click.option("--users", type=int, default=200_000, show_default=True)
+def incremental(users: int) -> None:
+    """A refresh with a little more data, against the full one."""
+    with data_of(users) as (folder, events):
+        deliveries = list(split(folder / "data"))
+        expected = headline(folder / "data")
+        warehouse = folder / "warehouse.duckdb"
+        runs = [cli(warehouse, "refresh", "--data", str(delivery)) for delivery, _ in deliveries]
+        check(answered(cli(warehouse, "answer", "--format", "json")), expected, "the answer")
+    base = runs[0].seconds
+    click.echo("| new events | share | refresh | of the full refresh | memory |")
+    click.echo("|---|---|---|---|---|")
+    for (_, new), run in zip(deliveries, runs, strict=True):
+        ratio = run.seconds / base
+        click.echo(f"| {new:,} | {new / events:.1%} | {run.seconds:.1f} s | {ratio:.1%} | {run.gigabytes:.2f} GB |")
+
+
+def split(data: Path) -> Iterator[tuple[Path, int]]:
+    """All but the last events, then the last ones in shares of all; a tenth of each share comes a week late."""
+    draw = random.Random(1)
+    lines = (data / "booking_events.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    on_time = [round(len(lines) * share * (1 - LATE_SHARE)) for share in SHARES]
+    late = [round(len(lines) * share * LATE_SHARE) for share in SHARES]
+    end = len(lines) - sum(on_time)
+    week = max(len(lines) * 7 // 365, sum(late))
+    held_back = draw.sample(range(max(0, end - week), end), sum(late))
+    deliveries = [sorted(set(range(end)) - set(held_back))]
+    for fresh, old in zip(on_time, late, strict=True):
+        deliveries.append(sorted(held_back[:old]) + list(range(end, end + fresh)))
+        held_back, end = held_back[old:], end + fresh
+    for number, rows in enumerate(deliveries):
+        folder = data.parent / f"delivery_{number}"
+        folder.mkdir()
+        with (folder / "booking_events.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(lines[row] for row in rows)
+        (folder / "mentor_tiers.csv").write_bytes((data / "mentor_tiers.csv").read_bytes())
+        write_users(data, folder, number)
+        yield folder, len(rows)
+
+
+def write_users(data: Path, folder: Path, number: int) -> None:
+    """The users export of a day: one user in a thousand has left since the day before."""
+    users = pl.read_csv(data / "users_db_export.csv", infer_schema=False)
+    key = pl.col("user_id").cast(pl.Int64, strict=False).fill_null(FIRST_USER)
+    has_left = (key % 1000) < number
+    users = users.with_columns(status=pl.when(has_left).then(pl.lit("left")).otherwise("status"))
+    users.write_csv(folder / "users_db_export.csv")
+
+
+if __name__ == "__main__":
+    benchmarks()
