@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy import stats
+import numpy as np
+from scipy import optimize, special, stats
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,54 @@ def newcombe_interval(
     )
 
 
+def conditional_odds_ratio(
+    events_a: int, n_a: int, events_b: int, n_b: int, confidence_level: float = 0.95
+) -> tuple[float | None, float | None, float | None]:
+    """Conditional maximum-likelihood odds ratio of a against b, and its exact interval.
+
+    Given its margins the table follows Fisher's noncentral hypergeometric distribution. None where a
+    value is zero by division or not finite. Source: Cornfield, Proc. 3rd Berkeley Symposium 4 (1956)
+    135-148. Every probability comes from one vector, so that groups of a million cost milliseconds.
+
+    >>> [round(value, 2) for value in conditional_odds_ratio(26, 42, 22, 90)]
+    [4.95, 2.13, 11.91]
+    """
+    events = events_a + events_b
+    low, high = max(0, events - n_b), min(n_a, events)
+    if low == high:
+        return None, None, None
+    counts = np.arange(low, high + 1)
+    log_weights = (
+        -special.gammaln(counts + 1)
+        - special.gammaln(n_a - counts + 1)
+        - special.gammaln(events - counts + 1)
+        - special.gammaln(n_b - events + counts + 1)
+    )
+
+    def probabilities(log_odds: float) -> np.ndarray:
+        return special.softmax(log_weights + counts * log_odds)
+
+    def solve(excess: Callable[[float], float]) -> float:
+        """Where an increasing function of the log odds crosses zero."""
+        bound = 1.0
+        while excess(-bound) > 0 or excess(bound) < 0:
+            bound *= 2
+        return math.exp(optimize.brentq(excess, -bound, bound, xtol=1e-12))
+
+    tail = (1 - confidence_level) / 2
+    at_least, at_most = counts >= events_a, counts <= events_a
+    estimate = lower = upper = None
+    if events_a > low:
+        lower = solve(lambda log_odds: probabilities(log_odds)[at_least].sum() - tail)
+    if events_a < high:
+        upper = solve(lambda log_odds: tail - probabilities(log_odds)[at_most].sum())
+    if low < events_a < high:
+        estimate = solve(lambda log_odds: float(probabilities(log_odds) @ counts) - events_a)
+    elif events_a == low:
+        estimate = lower = 0.0
+    return estimate, lower, upper
+
+
 def compare(events_a: int, n_a: int, events_b: int, n_b: int, confidence_level: float = 0.95) -> Comparison:
     """Two proportions against each other.
 
@@ -96,17 +146,13 @@ def compare(events_a: int, n_a: int, events_b: int, n_b: int, confidence_level: 
     table = [[events_a, n_a - events_a], [events_b, n_b - events_b]]
     ratio = stats.contingency.relative_risk(events_a, n_a, events_b, n_b) if events_b else None
     ratio_interval = ratio.confidence_interval(confidence_level) if ratio and events_a else None
-    odds = stats.contingency.odds_ratio(table, kind="conditional")
-    odds_interval = odds.confidence_interval(confidence_level)
     return Comparison(
         events_a / n_a - events_b / n_b,
         *newcombe_interval(events_a, n_a, events_b, n_b, confidence_level),
         _finite(ratio.relative_risk if ratio else None),
         _finite(ratio_interval.low if ratio_interval else None),
         _finite(ratio_interval.high if ratio_interval else None),
-        _finite(odds.statistic),
-        _finite(odds_interval.low),
-        _finite(odds_interval.high),
+        *conditional_odds_ratio(events_a, n_a, events_b, n_b, confidence_level),
         float(stats.fisher_exact(table).pvalue),
         METHOD,
     )

@@ -394,6 +394,8 @@ def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
             SELECT {key}, ROW({compared}) AS known_row, {known_updated_at} AS known_updated_at
             FROM ({source.known}) AS known
         ),
+        -- A condition beside the keys would turn the joins below into nested loops.
+        keyed AS (SELECT *, CASE WHEN reason IS NULL THEN {key} END AS valid_key FROM normalised),
         judged AS (
             SELECT
                 n.position,
@@ -405,9 +407,9 @@ def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
                         THEN CASE WHEN {differs_from_first} THEN {conflict} END
                     {news}
                 END AS reason
-            FROM normalised AS n
-            LEFT JOIN first_rows ON first_rows.{key} = n.{key} AND n.reason IS NULL
-            LEFT JOIN known_rows ON known_rows.{key} = n.{key} AND n.reason IS NULL
+            FROM keyed AS n
+            LEFT JOIN first_rows ON first_rows.{key} = n.valid_key
+            LEFT JOIN known_rows ON known_rows.{key} = n.valid_key
         )
         SELECT
             position,
