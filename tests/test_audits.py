@@ -1,0 +1,170 @@
+"""Every audit of the project reports a row that is wrong, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pytest
+
+from settings import PROJECT_ROOT
+
+JANUARY, FEBRUARY, MARCH = (datetime(2023, month, 1) for month in (1, 2, 3))
+
+# One good row of each model that an audit looks at; a case replaces some of its columns.
+GOOD: dict[str, dict[str, Any]] = {
+    "marts.dim_mentors": {"mentor_id": "M-1", "tier": "Gold", "valid_from": JANUARY, "effective_at": JANUARY},
+    "marts.dim_users": {"user_id": 1, "valid_from": JANUARY, "effective_at": JANUARY},
+    "marts.fct_sessions": {
+        "session_id": "s",
+        "user_id": 1,
+        "mentor_id": "M-1",
+        "started_at": datetime(2023, 1, 1, 10),
+        "ended_at": datetime(2023, 1, 1, 11),
+        "duration_minutes": 60,
+    },
+    "marts.fct_bookings": {
+        "booking_id": "b",
+        "requested_at": JANUARY,
+        "booking_status": "attended",
+        "confirmed_at": JANUARY,
+        "session_started_at": FEBRUARY,
+        "session_id": "s",
+    },
+    "reports.rpt_rebooking_by_tier": {
+        "tier": "Gold",
+        "users": 10,
+        "rebooked": 5,
+        "mature_users": 8,
+        "mature_rebooked": 5,
+    },
+    "reports.rpt_reliability_by_tier": {
+        "tier": "Gold",
+        "bookings": 100,
+        "attended": 80,
+        "cancelled": 10,
+        "rescheduled": 10,
+        "no_show": 2,
+        "upcoming": 2,
+        "orphan": 5,
+        "open": 1,
+    },
+}
+# What other tables the audits look into.
+SOURCES = """
+    CREATE SCHEMA warehouse.raw; CREATE SCHEMA warehouse.staging;
+    CREATE TABLE warehouse.raw.mentors AS SELECT 'M-1' AS mentor_id;
+    CREATE TABLE warehouse.staging.stg_mentors AS
+        SELECT * FROM (VALUES
+            ('M-1', false, TIMESTAMP '2023-01-01', TIMESTAMP '2023-01-01', 1),
+            ('M-9', true, TIMESTAMP '2023-01-01', TIMESTAMP '2023-01-01', 1),
+            ('M-1', false, TIMESTAMP '2999-01-01', TIMESTAMP '2023-01-01', 2)
+        ) AS t(mentor_id, is_deleted, effective_at, loaded_at, load_id);
+    CREATE TABLE warehouse.staging.stg_users AS
+        SELECT * FROM (VALUES
+            (1, TIMESTAMP '2023-01-01', TIMESTAMP '2023-01-01', 1),
+            (2, TIMESTAMP '2023-01-01', TIMESTAMP '2023-01-01', 1),
+            (2, TIMESTAMP '2022-06-01', TIMESTAMP '2023-01-01', 2)
+        ) AS t(user_id, effective_at, loaded_at, load_id);
+"""
+USERS = ({}, {"user_id": 2, "valid_from": datetime(2022, 6, 1)})
+
+# audit, model, the rows as changes of the good one, whether the audit must report something.
+CASES = [
+    ("assert_no_overlapping_validity", "marts.dim_mentors", [{"valid_to": FEBRUARY}, {"valid_from": FEBRUARY}], False),
+    ("assert_no_overlapping_validity", "marts.dim_mentors", [{"valid_to": MARCH}, {"valid_from": FEBRUARY}], True),
+    ("assert_no_overlapping_validity", "marts.dim_mentors", [{}, {"valid_from": FEBRUARY}], True),
+    ("assert_no_overlapping_validity", "marts.dim_users", [{"valid_from": MARCH, "valid_to": FEBRUARY}], True),
+    ("assert_no_overlapping_validity", "marts.dim_users", [{}, {"user_id": 2}], False),
+    ("assert_at_most_one_current_row", "marts.dim_mentors", [{"valid_to": FEBRUARY}, {"valid_from": FEBRUARY}], False),
+    ("assert_at_most_one_current_row", "marts.dim_mentors", [{}, {"valid_from": FEBRUARY}], True),
+    ("assert_at_most_one_current_row", "marts.dim_users", [{}, {}], True),
+    ("assert_tiers_known", "marts.dim_mentors", [{}, {"tier": "Bronze"}], False),
+    ("assert_tiers_known", "marts.dim_mentors", [{"tier": "Platinum"}], True),
+    ("assert_every_change_has_a_version", "marts.dim_mentors", [{}], False),
+    ("assert_every_change_has_a_version", "marts.dim_mentors", [{"valid_from": FEBRUARY}], True),
+    # User 2's first state was overtaken at the instant of its load: it never held.
+    ("assert_every_change_has_a_version", "marts.dim_users", [*USERS], False),
+    ("assert_every_change_has_a_version", "marts.dim_users", [USERS[0]], True),
+    ("assert_durations_not_negative", "marts.fct_sessions", [{}], False),
+    ("assert_durations_not_negative", "marts.fct_sessions", [{"duration_minutes": -1}], True),
+    ("assert_durations_not_negative", "marts.fct_sessions", [{"ended_at": datetime(2023, 1, 1, 10)}], True),
+    ("assert_durations_usual", "marts.fct_sessions", [{"duration_minutes": 240}], False),
+    ("assert_durations_usual", "marts.fct_sessions", [{"duration_minutes": 240.1}], True),
+    ("assert_mentors_of_sessions_known", "marts.fct_sessions", [{}], False),
+    ("assert_mentors_of_sessions_known", "marts.fct_sessions", [{"mentor_id": "M-2"}], True),
+    ("assert_booking_status_agrees_with_times", "marts.fct_bookings", [{}], False),
+    ("assert_booking_status_agrees_with_times", "marts.fct_bookings", [{"session_id": None}], True),
+    ("assert_booking_status_agrees_with_times", "marts.fct_bookings", [{"cancelled_at": FEBRUARY}], True),
+    ("assert_booking_status_agrees_with_times", "marts.fct_bookings", [{"booking_status": "pending"}], True),
+    ("assert_booking_status_agrees_with_times", "marts.fct_bookings", [{"requested_at": MARCH}], True),
+    ("assert_rebooked_are_users", "reports.rpt_rebooking_by_tier", [{}], False),
+    ("assert_rebooked_are_users", "reports.rpt_rebooking_by_tier", [{"rebooked": 11}], True),
+    ("assert_rebooked_are_users", "reports.rpt_rebooking_by_tier", [{"mature_users": 4}], True),
+    ("assert_bookings_add_up", "reports.rpt_reliability_by_tier", [{}], False),
+    ("assert_bookings_add_up", "reports.rpt_reliability_by_tier", [{"bookings": 101}], True),
+    ("assert_bookings_add_up", "reports.rpt_reliability_by_tier", [{"rescheduled": 11}], True),
+    ("assert_bookings_add_up", "reports.rpt_reliability_by_tier", [{"open": None}], True),
+    ("assert_orphan_rate_under_threshold", "reports.rpt_reliability_by_tier", [{}], False),
+    ("assert_orphan_rate_under_threshold", "reports.rpt_reliability_by_tier", [{"orphan": 6}], True),
+]
+ONLY_WARN = {
+    "assert_durations_usual",
+    "assert_every_change_has_a_version",
+    "assert_mentors_of_sessions_known",
+    "assert_orphan_rate_under_threshold",
+}
+
+
+@pytest.fixture(scope="module")
+def database():
+    with duckdb.connect() as connection:
+        connection.execute("ATTACH ':memory:' AS warehouse; CREATE SCHEMA warehouse.marts")
+        connection.execute("CREATE SCHEMA warehouse.reports")
+        connection.execute(SOURCES)
+        yield connection
+
+
+def audit_of(context, model: str, name: str):
+    return next(pair for pair in context.get_model(model).audits_with_args if pair[0].name == name)
+
+
+@pytest.mark.parametrize(("name", "model_name", "changes", "is_reported"), CASES)
+def test_audit_reports_what_is_wrong_and_only_that(context, database, name, model_name, changes, is_reported):
+    model = context.get_model(model_name)
+    columns = ", ".join(f'"{column}" {kind.sql("duckdb")}' for column, kind in model.columns_to_types.items())
+    database.execute(f"CREATE OR REPLACE TABLE warehouse.{model_name} ({columns})")
+    for change in changes:
+        row = GOOD[model_name] | change
+        names = ", ".join(f'"{column}"' for column in row)
+        marks = ", ".join("?" for _ in row)
+        database.execute(f"INSERT INTO warehouse.{model_name} ({names}) VALUES ({marks})", list(row.values()))
+    audit, arguments = audit_of(context, model_name, name)
+    june = datetime(2023, 6, 1)
+    query = model.render_audit_query(audit, start="2000-01-01", end=june, execution_time=june, **arguments)
+    found = database.execute(query.sql(dialect="duckdb")).fetchall()
+    assert bool(found) is is_reported, found
+
+
+def test_every_own_audit_has_a_good_and_a_bad_case_and_is_used(context):
+    text = "".join(path.read_text(encoding="utf-8") for path in (PROJECT_ROOT / "audits").glob("*.sql"))
+    own = set(re.findall(r"AUDIT \(\s*name (\w+)", text))
+    assert own
+    assert {name for name, _, _, is_reported in CASES if is_reported} == own
+    assert {name for name, _, _, is_reported in CASES if not is_reported} == own
+    used = {
+        (audit.name, f"{model.fully_qualified_table.db}.{model.name.split('.')[-1].strip(chr(34))}")
+        for model in context.models.values()
+        for audit, _ in model.audits_with_args
+        if audit.name in own
+    }
+    assert used == {(name, model) for name, model, _, _ in CASES}
+
+
+def test_what_stops_a_promotion_and_what_only_warns(context):
+    for name, model, _, _ in CASES:
+        audit, arguments = audit_of(context, model, name)
+        assert "blocking" not in arguments
+        assert audit.blocking is (name not in ONLY_WARN), name
