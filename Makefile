@@ -12,6 +12,7 @@ answer: $(VENV)/.runtime
 	$(BIN)/python cli.py answer
 
 test: $(VENV)/.dev lint
+	$(BIN)/sqlmesh test
 	$(BIN)/pytest -n 2
 
 lint: $(VENV)/.dev

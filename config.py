@@ -40,6 +40,7 @@ def build_config(settings: Settings) -> Config:
                 "nomissinggrain",
                 "descriptionsayswhatarowis",
                 "noundescribedcolumn",
+                "nomissingunittest",
             ],
         ),
         # No target for the console: SQLMesh shows failures there anyway.

@@ -125,7 +125,12 @@ class _Run:
         if not self.snapshots:
             moments = self._pending_moments(DIMENSIONS)
             self.context.plan(
-                self.environment, execution_time=moments[0] if moments else self.now, no_prompts=True, auto_apply=True
+                self.environment,
+                execution_time=moments[0] if moments else self.now,
+                no_prompts=True,
+                auto_apply=True,
+                skip_tests=True,
+                skip_linter=True,
             )
             self._read_state()
         self._warn_of_unpromoted_changes()
