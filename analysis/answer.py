@@ -170,14 +170,14 @@ def _warnings(document: Row, settings: Settings) -> list[str]:
     for group in document["rebooking"]["sessions"]["groups"]:
         name = "/".join(group["tiers"])
         if group["users"] < SMALL_GROUP:
-            found.append(f"{name} has only {group['users']} users: the interval is wide.")
+            found.append(f"Few users of {name}, so the interval is wide: {group['users']}.")
         immature = group["users"] - group["mature_users"]
         if immature and settings.rebooking_window_days is not None:
-            found.append(f"{immature} users of {name} are still inside their window and may yet rebook.")
+            found.append(f"Users of {name} still inside their window, who may yet rebook: {immature:,}.")
     overall = document["reliability"]["overall"]
     if overall["unknown_user_events"]:
-        found.append(f"{overall['unknown_user_events']} events name a user the export does not know.")
+        found.append(f"Events of users whom the export does not know: {overall['unknown_user_events']:,}.")
     if overall["unknown_mentor_events"]:
-        found.append(f"{overall['unknown_mentor_events']} events name a mentor no sheet knew.")
+        found.append(f"Events of mentors whom no sheet knew: {overall['unknown_mentor_events']:,}.")
     found.append("Users chose their mentors: a difference between tiers is an association, not proof of a cause.")
     return found

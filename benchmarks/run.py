@@ -16,10 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import click
 import polars as pl
@@ -69,15 +72,24 @@ def data_of(users: int, dirt: float = 0.01) -> Iterator[tuple[Path, int]]:
     """A folder of synthetic files and how many events it holds; 0 users: the sample."""
     with tempfile.TemporaryDirectory(prefix="mentor-analytics-") as name:
         folder = Path(name)
-        if users:
-            population = simulate(Scenario(users, dirt=dirt))
-            population.write(folder / "data", "jsonl")
-            events = population.events.height
-        else:
-            data = sample()
-            data.write(folder / "data")
-            events = len(data.events)
-        yield folder, events
+        yield folder, apart(write, users, dirt, folder / "data")
+
+
+def apart(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call in a process of its own: a process's peak memory counts that of the process it was forked from."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def write(users: int, dirt: float, data: Path) -> int:
+    """Write a data folder; how many events it holds."""
+    if not users:
+        rows = sample()
+        rows.write(data)
+        return len(rows.events)
+    population = simulate(Scenario(users, dirt=dirt))
+    population.write(data, "jsonl")
+    return population.events.height
 
 
 def check(found: dict, expected: dict, what: str) -> None:
@@ -117,8 +129,8 @@ def incremental(users: int) -> None:
     """A refresh with a little more data, against the full one."""
     # Clean data: of two different events under one id the one that arrives first counts, and late ones change places.
     with data_of(users, dirt=0) as (folder, events):
-        deliveries = list(split(folder / "data"))
-        expected = headline(folder / "data")
+        deliveries = apart(split, folder / "data")
+        expected = apart(headline, folder / "data")
         warehouse = folder / "warehouse.duckdb"
         runs = [cli(warehouse, "refresh", "--data", str(delivery)) for delivery, _ in deliveries]
         check(answered(cli(warehouse, "answer", "--format", "json")), expected, "the answer")
@@ -130,8 +142,8 @@ def incremental(users: int) -> None:
         click.echo(f"| {new:,} | {new / events:.1%} | {run.seconds:.1f} s | {ratio:.1%} | {run.gigabytes:.2f} GB |")
 
 
-def split(data: Path) -> Iterator[tuple[Path, int]]:
-    """All but the last events, then the last ones in shares of all; a tenth of each share comes a week late."""
+def split(data: Path) -> list[tuple[Path, int]]:
+    """Folders and their numbers of events: all but the last ones, then these in shares; a tenth of each comes late."""
     draw = random.Random(1)
     lines = (data / "booking_events.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     on_time = [round(len(lines) * share * (1 - LATE_SHARE)) for share in SHARES]
@@ -143,6 +155,7 @@ def split(data: Path) -> Iterator[tuple[Path, int]]:
     for fresh, old in zip(on_time, late, strict=True):
         deliveries.append(sorted(held_back[:old]) + list(range(end, end + fresh)))
         held_back, end = held_back[old:], end + fresh
+    folders = []
     for number, rows in enumerate(deliveries):
         folder = data.parent / f"delivery_{number}"
         folder.mkdir()
@@ -150,7 +163,8 @@ def split(data: Path) -> Iterator[tuple[Path, int]]:
             file.writelines(lines[row] for row in rows)
         (folder / "mentor_tiers.csv").write_bytes((data / "mentor_tiers.csv").read_bytes())
         write_users(data, folder, number)
-        yield folder, len(rows)
+        folders.append((folder, len(rows)))
+    return folders
 
 
 def write_users(data: Path, folder: Path, number: int) -> None:

@@ -435,7 +435,11 @@ def _notes(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
     """
     if source is USERS:
         (count,) = connection.execute(f"SELECT COUNT(*) FROM ({missing})").fetchone()
-        return [f"{count:,} users of earlier exports are missing; they are kept (an older export?)"] if count else []
+        return (
+            [f"users of earlier exports who are missing here, and are kept: {count:,} (an older export?)"]
+            if count
+            else []
+        )
     changed = connection.execute(f"""
         SELECT mentor_id, known.tier, n.tier
         FROM normalised AS n JOIN classified USING (position) JOIN ({source.known}) AS known USING (mentor_id)

@@ -50,7 +50,9 @@ class ProjectCopy:
         return self.run(sys.executable, "cli.py", *arguments, **environment)
 
     def plan(self, *arguments: str, **environment: str) -> str:
-        return self.run(str(BIN / "sqlmesh"), "plan", *arguments, "--auto-apply", "--no-prompts", **environment)
+        return self.run(
+            str(BIN / "sqlmesh"), "plan", *arguments, "--auto-apply", "--no-prompts", "--skip-tests", **environment
+        )
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:

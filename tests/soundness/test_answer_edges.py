@@ -1,0 +1,104 @@
+"""Edges of the answer: thresholds, tiers that change, moments in the past, users and mentors that nobody knows."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import event
+from tests.test_answer import answer, run
+
+START = "session_started"
+
+
+def row(rows: list[dict], tier: str) -> dict:
+    return next(row for row in rows if row["tier"] == tier)
+
+
+def test_a_rate_at_its_threshold_passes_and_one_above_fails(data_folder, warehouse, monkeypatch):
+    cancelled = [
+        event(f"{number}-{kind}", user_id=number, timestamp=f"2023-02-01T{hour}:00:00Z", event_type=kind)
+        for number in (1, 2)
+        for hour, kind in (("10", "booking_requested"), ("11", "booking_cancelled"))
+        if number == 1 or kind == "booking_requested"
+    ]
+    run(warehouse, "refresh", "--data", str(data_folder(events=cancelled)))
+    for threshold, status in (("0.5", "pass"), ("0.49", "fail")):
+        monkeypatch.setenv("MENTOR_MAX_CANCELLATION_RATE", threshold)
+        checks = {check["name"]: check for check in answer(warehouse)["reliability"]["checks"]}
+        assert (checks["cancellation_rate"]["value"], checks["cancellation_rate"]["status"]) == (0.5, status)
+    # Nobody attended and nobody failed to: there is no rate to judge.
+    assert checks["no_show_rate"]["value"] is None
+    assert checks["no_show_rate"]["status"] == "no data"
+
+
+def test_the_tier_that_held_at_the_first_session(data_folder, warehouse):
+    events = [
+        event("1", timestamp="2023-02-10T10:00:00Z", event_type=START),
+        event("2", user_id=2, timestamp="2023-03-10T10:00:00Z", event_type=START),
+        # The instant of the change belongs to the new tier.
+        event("3", user_id=3, timestamp="2023-03-01T00:00:00Z", event_type=START),
+    ]
+    sheet = "mentor_id,tier,hourly_rate,updated_at\nM-1,{},200,{}\n"
+    for tier, updated_at in (("Gold", ""), ("Silver", "2023-03-01"), ("Gold", "2023-06-01")):
+        run(warehouse, "refresh", "--data", str(data_folder(mentors=sheet.format(tier, updated_at), events=events)))
+    for attribution, expected in (("current", (3, 0)), ("at_session", (1, 2))):
+        tiers = answer(warehouse, "--tier-attribution", attribution)["rebooking"]["sessions"]["tiers"]
+        assert tuple(row(tiers, tier)["users"] for tier in ("Gold", "Silver")) == expected
+
+
+def test_a_mentor_who_left_keeps_the_tier(data_folder, warehouse):
+    events = [event("1", event_type=START)]
+    run(warehouse, "refresh", "--data", str(data_folder(events=events)))
+    run(
+        warehouse,
+        "refresh",
+        "--data",
+        str(data_folder(events=events, mentors="mentor_id,tier,hourly_rate\nM-2,Silver,1\n")),
+    )
+    assert row(answer(warehouse)["rebooking"]["sessions"]["tiers"], "Gold")["users"] == 1
+
+
+def test_maturity_and_outcomes_as_of_an_earlier_moment(data_folder, warehouse):
+    events = [
+        event("1", timestamp="2023-02-01T10:00:00Z", event_type=START),
+        event("2", timestamp="2023-02-20T10:00:00Z"),
+        event("3", user_id=2, timestamp="2023-04-01T10:00:00Z"),
+    ]
+    run(warehouse, "refresh", "--data", str(data_folder(events=events)))
+    for as_of, mature, orphans in (
+        ("2023-03-03T10:00:00Z", 1, 1),
+        ("2023-03-03T09:59:59Z", 0, 1),
+        ("2023-02-21T10:00:00Z", 0, 0),
+        ("2023-02-21T10:00:01Z", 0, 1),
+    ):
+        document = answer(warehouse, "--as-of", as_of)
+        assert row(document["rebooking"]["sessions"]["tiers"], "Gold")["mature_users"] == mature
+        assert row(document["reliability"]["tiers"], "Gold")["orphan"] == orphans
+
+
+def test_unknown_users_and_mentors_are_counted_and_told(data_folder, warehouse):
+    events = [
+        event("1", user_id=99, event_type=START),
+        event("2", mentor_id="M-9", event_type=START),
+        event("3", user_id=2, event_type=START),
+    ]
+    run(warehouse, "refresh", "--data", str(data_folder(events=events)))
+    document = answer(warehouse)
+    overall = document["reliability"]["overall"]
+    assert (overall["unknown_user_events"], overall["unknown_mentor_events"]) == (1, 1)
+    assert "Events of users whom the export does not know: 1." in document["warnings"]
+    assert "Events of mentors whom no sheet knew: 1." in document["warnings"]
+    assert row(document["rebooking"]["sessions"]["tiers"], "Gold")["users"] == 2
+
+
+@pytest.mark.parametrize("window", ["1", "36500", "none"])
+def test_every_window_gives_an_answer(data_folder, warehouse, window):
+    events = [
+        event("1", timestamp="2001-01-01T00:00:00Z", event_type=START),
+        event("2", timestamp="2023-01-01T00:00:00Z", event_type=START),
+    ]
+    run(warehouse, "refresh", "--data", str(data_folder(events=events)))
+    rebooked = row(answer(warehouse, "--window-days", window)["rebooking"]["sessions"]["tiers"], "Gold")["rebooked"]
+    assert rebooked == (0 if window == "1" else 1)
+    for output in ("table", "csv", "markdown"):
+        assert "Gold" in run(warehouse, "answer", "--window-days", window, "--format", output).stdout
