@@ -149,6 +149,12 @@ def test_a_changed_metric_shows_in_the_plan_of_its_pull_request(tmp_path):
         "later = moment > first_at\n",
         "later = moment > first_at + ibis.interval(days=10)\n",
     )
+    # A plan runs the unit tests, which know the old metric.
+    project.edit(
+        "tests/test_rpt_rebooking_by_tier.yaml",
+        "rebooked: 2, mature_users: 1, mature_rebooked: 1",
+        "rebooked: 0, mature_users: 1, mature_rebooked: 0",
+    )
 
     summary = tmp_path / "summary.md"
     environment = os.environ | {"BIN": str(Path(sys.executable).parent), "GITHUB_STEP_SUMMARY": str(summary)}
