@@ -1,0 +1,59 @@
+"""A week of deliveries, with late events, a changed tier and a promoted change, and a rebuild from nothing."""
+
+from __future__ import annotations
+
+import json
+
+from simulation.population import Scenario, simulate
+from tests.project_copy import ProjectCopy
+from tests.test_publication import content
+
+DAYS = 7
+CHANGE = (
+    "models/marts/fct_sessions.sql",
+    "* @default_session_minutes)",
+    "* @default_session_minutes + INTERVAL '1' MINUTE)",
+)
+
+
+def answered(project: ProjectCopy, environment: str = "prod") -> dict:
+    document = json.loads(project.cli("answer", "--env", environment, "--format", "json"))
+    document["parameters"].pop("environment")
+    return document
+
+
+def test_a_week_of_refreshes_gives_what_a_rebuild_from_nothing_gives(tmp_path):
+    folders = []
+    for number, day in enumerate(simulate(Scenario(300, dirt=0)).by_day(DAYS, late_share=0.3), start=1):
+        folders.append(tmp_path / f"day_{number}")
+        day.write(folders[-1])
+    project = ProjectCopy(tmp_path / "project")
+    sessions, users_of_gold = [], []
+    for number, folder in enumerate(folders, start=1):
+        project.cli("refresh", "--data", str(folder))
+        if number == DAYS - 1:
+            before = answered(project)
+            project.edit(*CHANGE)
+            project.plan("dev")
+            assert answered(project) == before
+            lengths = "SELECT COUNT(*) FROM marts{}.fct_sessions WHERE duration_minutes = 31 AND is_duration_estimated"
+            assert project.query(lengths.format(""))[0][0] == 0
+            assert project.query(lengths.format("__dev"))[0][0] > 0
+        if number == DAYS:
+            project.plan()
+            assert project.query(lengths.format(""))[0][0] > 0
+        document = answered(project)
+        sessions.append(document["reliability"]["overall"]["sessions"])
+        users_of_gold.append(document["rebooking"]["sessions"]["tiers"][0]["users"])
+    assert sessions == sorted(sessions)
+    assert sessions[0] < sessions[-1]
+    # On the middle day a mentor's tier changes, and with it the users of the mentor.
+    assert len(set(users_of_gold)) > 1
+
+    rebuilt = ProjectCopy(tmp_path / "rebuilt")
+    rebuilt.edit(*CHANGE)
+    for folder in folders:
+        rebuilt.cli("ingest", "--data", str(folder))
+    rebuilt.cli("transform")
+    assert content(rebuilt.warehouse) == content(project.warehouse)
+    assert answered(rebuilt) == answered(project)
