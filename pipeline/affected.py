@@ -1,12 +1,14 @@
-"""Where the facts differ from what the events now say.
+"""Bringing the facts up to what the events now say, at the cost of what is new.
 
 A late event changes a session or a booking that began before it, sometimes long before. Each fact
-is worked out anew for the pairs of user and mentor that have new events, by the model's own
-query, and compared with its rows: the first and the last difference bound what has to be restated.
+is worked out anew for the pairs of user and mentor that have new events, by the model's own query,
+and compared with its rows: those that differ, and no others, are replaced.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlglot import exp
@@ -15,12 +17,21 @@ from sqlmesh.core.model import Model
 
 from settings import HISTORY_START
 
-# In the order in which they are computed; each with its time column.
-FACTS = {"fct_bookings": "requested_at", "fct_sessions": "started_at"}
+
+@dataclass(frozen=True)
+class Fact:
+    """The columns that tell a row of a fact from the others, and its place in time."""
+
+    key: str
+    time_column: str
 
 
-def expected_facts(models: dict[str, Model], until: datetime) -> dict[str, tuple[str, list[str]]]:
-    """The query of each fact over the temporary tables of `affected_spans`, and the fact's columns.
+# In the order in which they are computed.
+FACTS = {"fct_bookings": Fact("booking_id", "requested_at"), "fct_sessions": Fact("session_id", "started_at")}
+
+
+def expected_facts(models: Mapping[str, Model], until: datetime) -> dict[str, tuple[str, list[str]]]:
+    """The query of each fact over the temporary tables of `replace_differing_rows`, and the fact's columns.
 
     Args:
         models: the facts as the environment has them, by table name.
@@ -34,20 +45,24 @@ def expected_facts(models: dict[str, Model], until: datetime) -> dict[str, tuple
     return expected
 
 
-def affected_spans(
-    adapter: EngineAdapter, expected: dict[str, tuple[str, list[str]]], schema_suffix: str, since: datetime | None
+def replace_differing_rows(
+    adapter: EngineAdapter,
+    expected: Mapping[str, tuple[str, list[str]]],
+    tables: Mapping[str, str],
+    schema_suffix: str,
+    since: datetime | None,
 ) -> dict[str, tuple[datetime, datetime]]:
-    """The first and the last moment at which each fact lacks a row, has one too many or a different one.
+    """Add the rows that a fact lacks, take those away that it has too many, and replace those that are different.
 
     Args:
         expected: from `expected_facts`.
-        schema_suffix: what the environment adds to the schemas' names.
+        tables: the table of each fact to bring up to date; the others stay as they are.
+        schema_suffix: what the environment adds to the schema's name.
         since: naive UTC; only pairs with events loaded after this moment are looked at; None: all pairs.
 
     Returns:
-        Two moments (naive UTC) per fact that differs; facts that agree are absent.
+        The first and the last moment (naive UTC) at which rows of a fact differed; facts that agreed are absent.
     """
-    staging, marts = f"staging{schema_suffix}", f"marts{schema_suffix}"
     loaded = f"WHERE loads.loaded_at > TIMESTAMP '{since}'" if since else ""
     adapter.execute(f"""
         CREATE OR REPLACE TEMP TABLE affected_pairs AS
@@ -57,31 +72,38 @@ def affected_spans(
     """)
     adapter.execute(f"""
         CREATE OR REPLACE TEMP TABLE events_of_pairs AS
-        SELECT events.* FROM {staging}.stg_events AS events
+        SELECT events.* FROM staging{schema_suffix}.stg_events AS events
         INNER JOIN affected_pairs AS pairs
         ON events.user_id = pairs.user_id AND events.mentor_id = pairs.mentor_id
     """)
     found = {}
-    for fact, time_column in FACTS.items():
-        query, names = expected[fact]
-        columns = ", ".join(names)
+    for fact, (query, columns) in expected.items():
         adapter.execute(f"CREATE OR REPLACE TEMP TABLE expected_{fact} AS {query}")
-        (row,) = adapter.fetchall(f"""
+        if fact not in tables:
+            continue
+        names = ", ".join(columns)
+        adapter.execute(f"""
+            CREATE OR REPLACE TEMP TABLE differing AS
             WITH present AS (
-                SELECT {columns} FROM {marts}.{fact} AS facts
+                SELECT {names} FROM {tables[fact]} AS facts
                 WHERE EXISTS (
                     SELECT 1 FROM affected_pairs AS pairs
                     WHERE facts.user_id = pairs.user_id AND facts.mentor_id = pairs.mentor_id
                 )
             )
-            SELECT MIN({time_column}), MAX({time_column}) FROM (
-                (SELECT {columns} FROM expected_{fact} EXCEPT SELECT {columns} FROM present)
-                UNION ALL
-                (SELECT {columns} FROM present EXCEPT SELECT {columns} FROM expected_{fact})
-            ) AS differences
+            SELECT {names}, TRUE AS is_expected FROM (SELECT * FROM expected_{fact} EXCEPT SELECT * FROM present)
+            UNION ALL
+            SELECT {names}, FALSE AS is_expected FROM (SELECT * FROM present EXCEPT SELECT * FROM expected_{fact})
         """)
-        if row[0] is not None:
-            found[fact] = row
+        key, time_column = FACTS[fact].key, FACTS[fact].time_column
+        ((first, last),) = adapter.fetchall(f"SELECT MIN({time_column}), MAX({time_column}) FROM differing")
+        if first is None:
+            continue
+        adapter.execute(
+            f"DELETE FROM {tables[fact]} WHERE {key} IN (SELECT {key} FROM differing WHERE NOT is_expected)"
+        )
+        adapter.execute(f"INSERT INTO {tables[fact]} ({names}) SELECT {names} FROM differing WHERE is_expected")
+        found[fact] = (first, last)
     return found
 
 

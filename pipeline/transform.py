@@ -11,8 +11,10 @@ from sqlglot import exp
 from sqlmesh import Context
 from sqlmesh.core.console import NoopConsole, set_console
 from sqlmesh.core.environment import Environment
+from sqlmesh.core.plan.common import identify_restatement_intervals_across_snapshot_versions
 from sqlmesh.core.scheduler import CompletionStatus
 from sqlmesh.core.snapshot import DeployabilityIndex, Snapshot
+from sqlmesh.utils.date import to_datetime, to_timestamp
 from sqlmesh.utils.errors import SQLMeshError
 
 from config import build_config
@@ -20,7 +22,7 @@ from errors import TransformError
 from ingest.normalisation import CLOCK_GRACE
 from ingest.warehouse import connect
 from pipeline import progress
-from pipeline.affected import FACTS, affected_spans, expected_facts
+from pipeline.affected import FACTS, expected_facts, replace_differing_rows
 from settings import PROJECT_ROOT, Settings
 
 DIMENSIONS = {"dim_users": "stg_users", "dim_mentors": "stg_mentors"}
@@ -74,8 +76,8 @@ def transform(
     """Bring an environment up to date with `raw`; an environment that is not there yet is planned.
 
     The dimensions take up the changes one after the other, in the order in which they took effect;
-    the facts are restated from the first moment that the new events touch. The models are those
-    that the environment has: a changed model file waits for `sqlmesh plan`.
+    the facts' rows are replaced where the new events say otherwise. The models are those that the
+    environment has: a changed model file waits for `sqlmesh plan`.
 
     Args:
         on_step: told what is being done, one phrase a step.
@@ -111,6 +113,7 @@ class _Run:
         self.adapter = context.engine_adapter
         self.suffix = "" if self.environment == "prod" else f"__{self.environment}"
         self.restated_from: dict[str, datetime] = {}
+        self.is_replayed = False
         # An event may be a little ahead of this machine's clock: its day is evaluated too.
         ((latest,),) = self.adapter.fetchall("""
             SELECT GREATEST(MAX(latest), MAX(loaded_at)) FROM (
@@ -122,7 +125,8 @@ class _Run:
 
     def bring_up_to_date(self) -> None:
         self._read_state()
-        if not self.snapshots:
+        self.is_just_planned = not self.snapshots
+        if self.is_just_planned:
             moments = self._pending_moments(DIMENSIONS)
             self.context.plan(
                 self.environment,
@@ -215,6 +219,7 @@ class _Run:
                 # A whole minute would stand for all of it (macro is_known).
                 moment += timedelta(microseconds=1)
             self._run([f"marts.{dimension}"], moment)
+            self.is_replayed = True
 
     def _misses_versions(self, dimension: str) -> bool:
         model = self.snapshots[dimension].model
@@ -234,31 +239,62 @@ class _Run:
 
     def _update_facts_and_reports(self) -> None:
         known = progress.evaluated_tables(self.adapter.cursor)
-        own = [fact for fact in FACTS if fact in self.table_of]
-        since = [known.get(self.table_of[fact]) or self._first_filled(self.snapshots[fact]) for fact in own]
+        own = {fact: self.table_of[fact] for fact in FACTS if fact in self.table_of}
+        since = [known.get(table) or self._first_filled(self.snapshots[fact]) for fact, table in own.items()]
         models = {fact: self.snapshots[fact].model for fact in FACTS}
         oldest = None if None in since else min(since, default=None)
-        spans = affected_spans(self.adapter, expected_facts(models, self.now), self.suffix, oldest) if own else {}
-        spans = {fact: span for fact, span in spans.items() if fact in own}
+        expected = expected_facts(models, self.now)
+        self.console.on_step("comparing the facts with the new events")
+        spans = replace_differing_rows(self.adapter, expected, own, self.suffix, oldest) if own else {}
         self.restated_from = {fact: first for fact, (first, _) in spans.items()}
-        today = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
-        past = [fact for fact, (first, _) in spans.items() if first < today]
-        if past:
-            self.context.plan(
-                self.environment,
-                restate_models=[f"marts.{fact}" for fact in past],
-                start=min(self.restated_from.values()),
-                execution_time=self.now,
-                no_prompts=True,
-                auto_apply=True,
-                skip_tests=True,
-                skip_linter=True,
-            )
-        # A plan covers whole days; the day that is not over is evaluated by a run.
-        open_day = [f"marts.{fact}" for fact, (_, last) in spans.items() if last >= today]
+        for fact in own:
+            self._mark_evaluated(self.snapshots[fact])
+        if spans:
+            self._audit(spans)
+        if spans and self.environment == "prod":
+            self._clear_other_versions(min(self.restated_from.values()))
         reports = [f"reports.{name}" for name in self.table_of if name.startswith("rpt_")]
-        if reports and (open_day or not past):
-            self._run([*open_day, *reports], self.now)
+        if reports and not (self.is_just_planned and not spans and not self.is_replayed):
+            self._run(reports, self.now)
+
+    def _mark_evaluated(self, snapshot: Snapshot) -> None:
+        """Tell SQLMesh that a fact holds every day that is over, so that it does not fill them again."""
+        is_dev = not self.deployable.is_deployable(snapshot)
+        intervals = snapshot.dev_intervals if is_dev else snapshot.intervals
+        today = self.now.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
+        if intervals and intervals[-1][1] < today.timestamp() * 1000:
+            self.context.state_sync.add_interval(snapshot, to_datetime(intervals[-1][1]), today, is_dev=is_dev)
+
+    def _audit(self, spans: dict[str, tuple[datetime, datetime]]) -> None:
+        """Run the facts' audits over the time in which rows were replaced."""
+        status = self.context.scheduler(self.environment).audit(
+            self.environment,
+            start=min(first for first, _ in spans.values()),
+            end=max(last for _, last in spans.values()) + timedelta(days=1),
+            execution_time=self.now,
+            ignore_cron=True,
+            selected_snapshots={self.snapshots[fact].name for fact in spans},
+            deployability_index=self.deployable,
+        )
+        if status is CompletionStatus.FAILURE:
+            raise TransformError(_one_line(self.console, "an audit failed"))
+
+    def _clear_other_versions(self, since: datetime) -> None:
+        """Have a plan fill again what other versions of the facts hold since a moment.
+
+        Else promoting one would bring back what prod's facts said before. A restating plan of SQLMesh does the same.
+        """
+        tomorrow = to_timestamp(self.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1))
+        first_day = to_timestamp(since.replace(hour=0, minute=0, second=0, microsecond=0))
+        requests = identify_restatement_intervals_across_snapshot_versions(
+            state_reader=self.context.state_reader,
+            prod_restatements={self.snapshots[fact].name: (first_day, tomorrow) for fact in FACTS},
+            disable_restatement_models={
+                s.name for s in self.snapshots.values() if s.is_model and s.disable_restatement
+            },
+            loaded_snapshots={snapshot.snapshot_id: snapshot for snapshot in self.snapshots.values()},
+        )
+        self.context.state_sync.remove_intervals([(r.snapshot, r.interval) for r in requests.values()])
 
     def _first_filled(self, snapshot: Snapshot) -> datetime | None:
         """Which loads a table that no transform knows holds for sure: those up to the moment given, or None.

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as test_settings
 from hypothesis import strategies as st
+from sqlmesh import Context
 from sqlmesh.core.config import DuckDBConnectionConfig
+from sqlmesh.utils.date import to_timestamp
 
-from pipeline.affected import FACTS, affected_spans, expected_facts
+from config import build_config
+from pipeline.affected import FACTS, expected_facts, replace_differing_rows
+from settings import PROJECT_ROOT, load_settings
 from tests import reference
-from tests.conftest import EXAMPLES_FACTOR
+from tests.conftest import EXAMPLES_FACTOR, event
+from tests.test_answer import run
 
 DAY = datetime(2023, 1, 1)
 UNTIL = datetime(2024, 1, 1)
@@ -99,28 +105,21 @@ def loaded_at(load_id: int) -> datetime:
     return UNTIL + timedelta(minutes=load_id)
 
 
-def restate(adapter, facts, since: datetime) -> None:
-    """What the transform has SQLMesh do: whole days from the first difference on, bookings before sessions."""
-    spans = affected_spans(adapter, facts.expected, "", since)
-    if not spans:
-        return
-    start = min(first for first, _ in spans.values()).replace(hour=0)
-    for fact, time_column in FACTS.items():
-        adapter.execute(f"DELETE FROM marts.{fact} WHERE {time_column} >= TIMESTAMP '{start}'")
-        adapter.execute(f"INSERT INTO marts.{fact} BY NAME {facts.query(fact, start)}")
+def update(adapter, facts, since: datetime | None) -> dict:
+    return replace_differing_rows(adapter, facts.expected, {fact: f"marts.{fact}" for fact in FACTS}, "", since)
 
 
 def rows(adapter) -> dict[str, list]:
     return {fact: adapter.fetchall(f"SELECT * FROM marts.{fact} ORDER BY ALL") for fact in FACTS}
 
 
-@settings(max_examples=300 * EXAMPLES_FACTOR, deadline=None)
+@test_settings(max_examples=300 * EXAMPLES_FACTOR, deadline=None)
 @given(batches=batches_of_events())
 def test_any_split_gives_the_facts_of_one_full_load(adapter, facts, batches):
     empty_warehouse(adapter, facts)
     for load_id, batch in enumerate(batches, start=1):
         load(adapter, batch, load_id)
-        restate(adapter, facts, since=loaded_at(load_id - 1))
+        update(adapter, facts, since=loaded_at(load_id - 1))
     in_batches = rows(adapter)
     for fact in FACTS:
         adapter.execute(f"CREATE OR REPLACE TABLE marts.{fact} AS {facts.query(fact, DAY)}")
@@ -131,9 +130,9 @@ def test_nothing_new_affects_nothing(adapter, facts):
     empty_warehouse(adapter, facts)
     start = {"event_id": "e1", "user_id": 1, "mentor_id": "M-1", "at": DAY, "type": "session_started"}
     load(adapter, [start], 1)
-    restate(adapter, facts, since=loaded_at(0))
+    update(adapter, facts, since=loaded_at(0))
     load(adapter, [start], 2)
-    assert affected_spans(adapter, facts.expected, "", None) == {}
+    assert update(adapter, facts, since=None) == {}
 
 
 def test_an_end_affects_the_session_that_it_ends_and_no_earlier_one(adapter, facts):
@@ -141,8 +140,30 @@ def test_an_end_affects_the_session_that_it_ends_and_no_earlier_one(adapter, fac
     session = {"user_id": 1, "mentor_id": "M-1", "type": "session_started"}
     first, second = DAY, DAY + timedelta(days=3)
     load(adapter, [session | {"event_id": "e1", "at": first}, session | {"event_id": "e2", "at": second}], 1)
-    restate(adapter, facts, since=loaded_at(0))
+    update(adapter, facts, since=loaded_at(0))
     end = session | {"event_id": "e3", "at": second + timedelta(hours=1), "type": "session_ended"}
     load(adapter, [end], 2)
-    spans = affected_spans(adapter, facts.expected, "", loaded_at(1))
-    assert spans == {"fct_sessions": (second, second)}
+    assert update(adapter, facts, loaded_at(1)) == {"fct_sessions": (second, second)}
+
+
+def test_sqlmesh_does_not_fill_again_the_days_that_a_refresh_brought_up_to_date(data_folder, warehouse):
+    run(warehouse, "refresh", "--data", str(data_folder()))
+    config = build_config(load_settings(warehouse=warehouse))
+    context = Context(paths=[str(PROJECT_ROOT)], config=config)
+    facts = [snapshot for snapshot in context.snapshots.values() if snapshot.name.split('"')[-2] in FACTS]
+    state = context.state_sync
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    last_days = (to_timestamp(today - timedelta(days=3)), to_timestamp(today + timedelta(days=1)))
+    state.remove_intervals([(snapshot, last_days) for snapshot in facts])
+    context.close()
+
+    run(
+        warehouse,
+        "refresh",
+        "--data",
+        str(data_folder(events=[event("e1"), event("e2", event_type="session_started")])),
+    )
+    context = Context(paths=[str(PROJECT_ROOT)], config=config)
+    stored = context.state_reader.get_snapshots([snapshot.snapshot_id for snapshot in facts])
+    assert [snapshot.intervals[-1][1] for snapshot in stored.values()] == [to_timestamp(today)] * len(FACTS)
+    context.close()
