@@ -12,7 +12,7 @@ from ibis.expr.types import Table
 from analysis.intent import intent_counts, user_intents
 from analysis.rebooking import booking_visits, rebooking_counts, session_visits, user_outcomes, with_tier
 from analysis.reliability import booking_outcomes, reliability_counts, session_counts, unknown_counts
-from analysis.statistics import compare, rate, wilson_interval
+from analysis.statistics.proportions import compare, rate, wilson_interval
 from settings import TIER_GROUPS_FILE, Settings, read_seed
 
 Row = dict[str, Any]

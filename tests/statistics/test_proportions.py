@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy import stats
 
-from analysis.statistics import compare, conditional_odds_ratio
+from analysis.statistics.proportions import compare, conditional_odds_ratio
 
 TABLES = [(a, n_a, b, n_b) for n_a in (1, 3, 8) for n_b in (1, 5, 9) for a in range(n_a + 1) for b in range(n_b + 1)]
 
