@@ -137,7 +137,8 @@ def _more(
 
 
 def _rows(expression: Table) -> list[Row]:
-    return expression.to_pyarrow().to_pylist()
+    # In batches, since DuckDB's to_pyarrow imports pandas, which takes longer than the queries of a small warehouse.
+    return [row for batch in expression.to_pyarrow_batches() for row in batch.to_pylist()]
 
 
 def _by_approach(counts: dict[str, Table]) -> dict[str, list[Row]]:

@@ -39,8 +39,7 @@ def stratum_counts(outcomes: Table, stratum: str, group_a: list[str], group_b: l
     """One row per pattern of counts: `events_a, n_a, events_b, n_b, strata`, of users in either group.
 
     A stratum is a value of the column `stratum`. `n` are users, `events` those who rebooked, and
-    `strata` says how many strata have these very counts: of fifty thousand companies with a handful
-    of users each, a few hundred rows remain.
+    `strata` says how many strata have these very counts: of many small companies few rows remain.
     """
     in_a, in_b = outcomes.tier.isin(group_a), outcomes.tier.isin(group_b)
     counted = outcomes.group_by(stratum).agg(

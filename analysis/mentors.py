@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ibis.expr.types import Table
 
+from analysis.rebooking import rebooking_counts
+
 
 def mentor_counts(outcomes: Table) -> Table:
-    """One row per mentor and tier: `mentor_id, tier, users, rebooked`, of outcomes with a tier.
+    """One row per mentor and tier: `mentor_id, tier` and the counts of `rebooking_counts`.
 
     `users` are those whose first session was with the mentor, `rebooked` those of them who came back
     to any mentor. By the tier held at the first session a mentor may have a row in more than one tier.
     """
-    known = outcomes.filter(outcomes.tier.notnull())
-    return known.group_by("mentor_id", "tier").agg(users=known.count(), rebooked=known.count(where=known.is_rebooked))
+    return rebooking_counts(outcomes, "mentor_id", "tier")

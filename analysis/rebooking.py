@@ -72,10 +72,13 @@ def with_tier(rows: Table, mentors: Table, tier_attribution: str, moment: str, c
     return rows.left_join(held, ["mentor_id", moment]).drop("mentor_id_right", f"{moment}_right")
 
 
-def rebooking_counts(outcomes: Table) -> Table:
-    """One row per tier: `tier, users, rebooked, mature_users, mature_rebooked`, of outcomes with a tier."""
+def rebooking_counts(outcomes: Table, *keys: str) -> Table:
+    """One row per tier, or per value of `keys`: `users, rebooked, mature_users, mature_rebooked`.
+
+    Counts users of outcomes with a tier; those who rebooked did so within the window.
+    """
     known = outcomes.filter(outcomes.tier.notnull())
-    return known.group_by("tier").agg(
+    return known.group_by(keys or "tier").agg(
         users=known.count(),
         rebooked=known.count(where=known.is_rebooked),
         mature_users=known.count(where=known.is_mature),

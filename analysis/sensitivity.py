@@ -11,7 +11,7 @@ from analysis.rebooking import booking_visits, session_visits, within_window
 
 def own_bookings(bookings: Table) -> Table:
     """`bookings` without those that took the place of a rescheduled one: the same pair's next request after it."""
-    pair = ibis.window(group_by=["user_id", "mentor_id"], order_by=["requested_at", "booking_id"])
+    pair = ibis.window(group_by=["user_id", "mentor_id"], order_by="requested_at")
     ordered = bookings.mutate(replaces_another=ibis.coalesce(bookings.is_rescheduled.lag().over(pair), False))
     return ordered.filter(~ordered.replaces_another).drop("replaces_another")
 
