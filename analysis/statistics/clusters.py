@@ -147,7 +147,8 @@ def clustered_difference(
     The variance of each rate is that of a ratio of sums over clusters; divided by that of independent
     users it is the design effect, and n divided by it the effective size, with which the usual methods
     hold: Rao and Scott, Biometrics 48 (1992) 577-585. Clusters are few, so Student's t takes the place of
-    the normal distribution (as Korn and Graubard, Survey Methodology 24 (1998) 193-201), with
+    the normal distribution, in the interval by a smaller effective size (Korn and Graubard, Survey
+    Methodology 24 (1998) 193-201), with
     Satterthwaite's degrees of freedom (Biometrics Bulletin 2 (1946) 110-114). A design effect below 1,
     which would have users of one mentor more unlike than strangers, counts as 1, as does one of a rate of 0 or 1.
 
@@ -181,10 +182,10 @@ def clustered_difference(
     freedom = float(freedom_a + freedom_b)
     if variance_a + variance_b > 0:
         freedom = (variance_a + variance_b) ** 2 / (variance_a**2 / freedom_a + variance_b**2 / freedom_b)
-    t = special.stdtrit(freedom, (1 + confidence_level) / 2)
-    low, high = newcombe_interval(
-        p_a * size_a, size_a, p_b * size_b, size_b, confidence_level=float(1 - 2 * special.ndtr(-t))
-    )
+    quantile = (1 + confidence_level) / 2
+    t_for_z = (special.ndtri(quantile) / special.stdtrit(freedom, quantile)) ** 2
+    wide_a, wide_b = size_a * t_for_z, size_b * t_for_z
+    low, high = newcombe_interval(p_a * wide_a, wide_a, p_b * wide_b, wide_b, confidence_level)
     pooled = (p_a * size_a + p_b * size_b) / (size_a + size_b)
     error = math.sqrt(pooled * (1 - pooled) * (1 / size_a + 1 / size_b))
     p_value = float(2 * special.stdtr(freedom, -abs(difference) / error)) if error > 0 else None
