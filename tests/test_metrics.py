@@ -38,10 +38,12 @@ NO_SHOW_DAYS, ORPHAN_DAYS = 7, 1
 GROUP_A, GROUP_B = ["Gold"], ["Silver", "Bronze"]
 TICK = timedelta(microseconds=1)
 # Instants that meet, and that lie on either side of a day, a week, a month, a window and the moment of the answer.
-BASES = [timedelta(0), timedelta(days=1), timedelta(days=14, hours=11, minutes=59, seconds=59, milliseconds=500)]
-STEPS = [timedelta(days=days) + tick for days in (0, 1, 7, 14, 30, 45, 75) for tick in (-TICK, 0 * TICK, TICK)]
+BASES = [timedelta(0), timedelta(days=14, hours=11, minutes=59, seconds=59, milliseconds=500)]
+STEPS = [timedelta(0)] * 6 + [
+    *(timedelta(days=days) + tick for days in (1, 30, 75) for tick in (-TICK, 0 * TICK, TICK))
+]
 MOMENTS = st.builds(lambda base, step: START + base + step, st.sampled_from(BASES), st.sampled_from(STEPS))
-WAITS = st.sampled_from([timedelta(hours=hours) + tick for hours in (0, 1, 24, 72) for tick in (0 * TICK, TICK)])
+WAITS = st.sampled_from([timedelta(hours=hours) + tick for hours in (1, 24, 72) for tick in (0 * TICK, TICK)])
 MENTOR_IDS = ["M-1", "M-2", "M-3", "M-9"]
 MENTORS = [
     {"mentor_id": "M-1", "tier": "Gold", "valid_from": datetime(1970, 1, 1), "valid_to": START + timedelta(days=14)},
@@ -50,6 +52,8 @@ MENTORS = [
     # Known late, and gone since.
     {"mentor_id": "M-3", "tier": "Bronze", "valid_from": START + TICK, "valid_to": START + timedelta(days=45)},
 ]
+# Hypothesis likes short lists, in which little meets.
+SIZES = st.sampled_from([0, 1, 8])
 COMPANIES = st.sampled_from(["c1", "c2", None])
 STATUSES = st.sampled_from(["active", "churned", None])
 
@@ -57,18 +61,22 @@ STATUSES = st.sampled_from(["active", "churned", None])
 @st.composite
 def marts(draw) -> dict[str, list[dict]]:
     users = []
-    for user_id in range(1, 5):  # user 5 is not in the export
+    for user_id in (1, 2):  # user 3 is not in the export
         for valid_from, valid_to in ((datetime(2022, 1, 1), START), (START, None)):
             version = {"user_id": user_id, "company_id": draw(COMPANIES), "status": draw(STATUSES)}
             users.append(version | {"valid_from": valid_from, "valid_to": valid_to})
-    pairs = st.tuples(st.integers(1, 5), st.sampled_from(MENTOR_IDS), MOMENTS)
+    pairs = st.tuples(st.integers(1, 3), st.sampled_from(MENTOR_IDS), MOMENTS)
     sessions = [
         {"session_id": name, "user_id": user_id, "mentor_id": mentor_id, "started_at": moment}
         | {"is_duration_estimated": draw(st.booleans())}
-        for name, (user_id, mentor_id, moment) in _named(draw, "s", draw(st.lists(pairs, max_size=10, unique=True)))
+        for name, (user_id, mentor_id, moment) in _named(
+            draw, "s", draw(st.lists(pairs, min_size=draw(SIZES), max_size=12, unique=True))
+        )
     ]
     bookings = []
-    for name, (user_id, mentor_id, moment) in _named(draw, "b", draw(st.lists(pairs, max_size=10, unique=True))):
+    for name, (user_id, mentor_id, moment) in _named(
+        draw, "b", draw(st.lists(pairs, min_size=draw(SIZES), max_size=12, unique=True))
+    ):
         status = draw(st.sampled_from(["attended", "cancelled", "confirmed", "pending"]))
         is_confirmed = status == "confirmed" or (status != "pending" and draw(st.booleans()))
         bookings.append(
