@@ -38,11 +38,9 @@ def interval(low: float | None, high: float | None) -> str:
 
 def p_value(value: float | None) -> str:
     """A p-value, small ones with four decimals; a dash when there is none."""
-    return "–" if value is None else f"{value:.4f}" if 0.0001 <= value < 0.01 else _rounded_p_value(value)
-
-
-def _rounded_p_value(value: float) -> str:
-    return "<0.0001" if value < 0.0001 else f"{value:.2f}"
+    if value is None:
+        return "–"
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.2f}"
 
 
 def p_in_words(value: float | None, is_shown: bool | None = None) -> str:
@@ -146,7 +144,7 @@ def sections(document: Row) -> list[Section]:
         Section("Reliability checks", ["check", "value", "threshold", "status"], checks),
     ]
     if "time_to_rebooking" in document:
-        from full_presentation import full_sections
+        from full_presentation import full_sections  # which builds on this module
 
         found += full_sections(document)
     return found

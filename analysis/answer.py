@@ -8,14 +8,30 @@ import ibis
 from ibis.backends import BaseBackend
 from ibis.expr.types import Table
 
-from analysis.document.rebooking import intent_section, rebooking_section
-from analysis.document.reliability import reliability_section
+from analysis.cohorts import cohort_counts
+from analysis.confounding import stratum_counts, with_company, with_month
+from analysis.document.cohorts import cohorts_section
+from analysis.document.confounding import confounding_section
+from analysis.document.mentors import mentors_section
+from analysis.document.rebooking import intent_section, pairwise_section, power_section, rebooking_section
+from analysis.document.reliability import reliability_in_time_section, reliability_section
 from analysis.document.sensitivity import OTHER_ATTRIBUTION, other_windows, sensitivity_section
 from analysis.document.tiers import Row
+from analysis.document.time_to_rebooking import time_to_rebooking_section
 from analysis.intent import intent_counts, user_intents
+from analysis.mentors import mentor_counts
 from analysis.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
-from analysis.reliability import booking_outcomes, reliability_counts, session_counts, unknown_counts
+from analysis.reliability import (
+    booking_outcomes,
+    cancellation_counts,
+    delay_quantiles,
+    reliability_counts,
+    session_counts,
+    unknown_counts,
+    weekly_counts,
+)
 from analysis.sensitivity import other_approaches, variant_counts
+from analysis.time_to_rebooking import return_counts
 from settings import Settings
 
 SMALL_GROUP = 100
@@ -101,18 +117,6 @@ def _more(
     outcomes: Table, counts: list[Row], booked: Table, users: Table, as_of: datetime.datetime, settings: Settings
 ) -> Row:
     """What only the full answer has."""
-    from analysis.cohorts import cohort_counts
-    from analysis.confounding import stratum_counts, with_company, with_month
-    from analysis.document.cohorts import cohorts_section
-    from analysis.document.confounding import confounding_section
-    from analysis.document.mentors import mentors_section
-    from analysis.document.rebooking import pairwise_section, power_section
-    from analysis.document.reliability import reliability_in_time_section
-    from analysis.document.time_to_rebooking import time_to_rebooking_section
-    from analysis.mentors import mentor_counts
-    from analysis.reliability import cancellation_counts, delay_quantiles, weekly_counts
-    from analysis.time_to_rebooking import return_counts
-
     strata = {
         "company": (with_company(outcomes, users), "company_id"),
         "month": (with_month(outcomes), "month"),

@@ -88,8 +88,7 @@ def delay_quantiles(bookings: Table) -> Table:
     return by_tier.union(everything.select(by_tier.columns))
 
 
-# From the request to its cancellation, in hours: name of the class and its longest time, included.
-LEAD_TIMES = (("1 to 24 hours", 24), ("1 to 3 days", 72))
+LEAD_TIMES = ("under 1 hour", "1 to 24 hours", "1 to 3 days", "over 3 days")
 
 
 def cancellation_counts(bookings: Table) -> Table:
@@ -99,12 +98,15 @@ def cancellation_counts(bookings: Table) -> Table:
     or `over 3 days`; exactly 24 hours are in the second class, exactly 3 days in the third.
     """
     cancelled = bookings.filter(bookings.booking_status == "cancelled")
-    within = [
-        (cancelled.cancelled_at <= cancelled.requested_at + ibis.interval(hours=longest), name)
-        for name, longest in LEAD_TIMES
-    ]
-    under = (cancelled.cancelled_at < cancelled.requested_at + ibis.interval(hours=1), "under 1 hour")
-    timed = cancelled.mutate(lead_time=ibis.cases(under, *within, else_="over 3 days"))
+    under, within_day, within_days, over = LEAD_TIMES
+    moment, requested_at = cancelled.cancelled_at, cancelled.requested_at
+    lead_time = ibis.cases(
+        (moment < requested_at + ibis.interval(hours=1), under),
+        (moment <= requested_at + ibis.interval(hours=24), within_day),
+        (moment <= requested_at + ibis.interval(hours=72), within_days),
+        else_=over,
+    )
+    timed = cancelled.mutate(lead_time=lead_time)
     return timed.group_by("lead_time").agg(cancelled=timed.count(), rescheduled=timed.count(where=timed.is_rescheduled))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from datetime import date
 
 from analysis.document.tiers import GROUPS, Row, by_group, by_tier, total
 from analysis.statistics.proportions import rate, wilson_interval
@@ -19,34 +21,38 @@ def cohorts_section(rows: list[Row], settings: Settings) -> Row:
         rows: rows of `cohort_counts`.
     """
     is_mature = {row["month"]: row["is_mature"] for row in rows}
-    of_month = {month: [row for row in rows if row["month"] == month] for month in sorted(is_mature)}
+    months = sorted(is_mature)
 
-    def cohorts(place: str) -> list[Row]:
-        found = []
-        for month, own in of_month.items():
+    def figures(month: date) -> Callable[[list[str]], Row]:
+        own = [row for row in rows if row["month"] == month]
 
-            def figures(tiers: list[str], month=month, own=own) -> Row:
-                counts = total(own, tiers, ("users", "rebooked", "mature_users"))
-                value = low = high = None
-                if is_mature[month]:
-                    value = rate(counts["rebooked"], counts["users"])
-                    low, high = wilson_interval(counts["rebooked"], counts["users"], settings.confidence_level)
-                return {
-                    "users": counts["users"],
-                    "rebooked": counts["rebooked"],
-                    "rate": value,
-                    "ci_low": low,
-                    "ci_high": high,
-                    "mature_users": counts["mature_users"],
-                    "is_mature": is_mature[month],
-                }
+        def of_tiers(tiers: list[str]) -> Row:
+            counts = total(own, tiers, ("users", "rebooked", "mature_users"))
+            value = low = high = None
+            if is_mature[month]:
+                value = rate(counts["rebooked"], counts["users"])
+                low, high = wilson_interval(counts["rebooked"], counts["users"], settings.confidence_level)
+            return {
+                "users": counts["users"],
+                "rebooked": counts["rebooked"],
+                "rate": value,
+                "ci_low": low,
+                "ci_high": high,
+                "mature_users": counts["mature_users"],
+                "is_mature": is_mature[month],
+            }
 
-            named = by_tier(figures) if place == "tiers" else by_group(settings, figures)
-            found += [{"month": f"{month:%Y-%m}"} | row for row in named]
-        return found
+        return of_tiers
 
-    groups = cohorts("groups")
-    return {"tiers": cohorts("tiers"), "groups": groups, "trend": [_trend(group, groups) for group in GROUPS]}
+    def named(month: date, cohorts: list[Row]) -> list[Row]:
+        return [{"month": f"{month:%Y-%m}"} | row for row in cohorts]
+
+    groups = [row for month in months for row in named(month, by_group(settings, figures(month)))]
+    return {
+        "tiers": [row for month in months for row in named(month, by_tier(figures(month)))],
+        "groups": groups,
+        "trend": [_trend(group, groups) for group in GROUPS],
+    }
 
 
 def _trend(group: str, cohorts: list[Row]) -> Row:

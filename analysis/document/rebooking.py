@@ -7,6 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from analysis.document.tiers import GROUPS, Row, by_group, by_tier, tiers_of, total
+from analysis.statistics.multiplicity import holm
+from analysis.statistics.power import minimum_detectable_difference, users_for_half_width
 from analysis.statistics.proportions import compare, rate, wilson_interval
 from settings import TIER_GROUPS_FILE, Settings, known_tiers, read_seed
 
@@ -68,8 +70,6 @@ def pairwise_section(rows: list[Row], settings: Settings) -> list[Row]:
     Args:
         rows: `tier, users, rebooked`, one or more a tier.
     """
-    from analysis.statistics.multiplicity import holm
-
     pairs: list[dict[str, Any]] = []
     for tier_a, tier_b in itertools.combinations(known_tiers(), 2):
         a, b = (total(rows, [tier], ("users", "rebooked")) for tier in (tier_a, tier_b))
@@ -94,8 +94,6 @@ def power_section(rows: list[Row], settings: Settings) -> Row:
     Args:
         rows: `tier, users, rebooked`, one or more a tier.
     """
-    from analysis.statistics.power import minimum_detectable_difference, users_for_half_width
-
     a, b = (total(rows, tiers_of(settings, group), ("users", "rebooked")) for group in GROUPS)
     rates = {group: rate(counts["rebooked"], counts["users"]) for group, counts in zip(GROUPS, (a, b), strict=True)}
     return {

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from analysis.document.tiers import Row, by_tier, total
+from analysis.reliability import LEAD_TIMES
 from analysis.statistics.proportions import rate
+from analysis.statistics.trend import p_chart
 from settings import Settings, known_tiers
 
 OUTCOMES = ("bookings", "attended", "cancelled", "rescheduled", "no_show", "upcoming", "orphan", "open")
-LEAD_TIMES = ("under 1 hour", "1 to 24 hours", "1 to 3 days", "over 3 days")
 
 
 def reliability_section(rows: list[Row], totals: Row, settings: Settings) -> Row:
@@ -60,8 +61,6 @@ def reliability_in_time_section(weeks: list[Row], delays: list[Row], cancellatio
         delays: rows of `delay_quantiles`.
         cancellations: rows of `cancellation_counts`.
     """
-    from analysis.statistics.trend import p_chart
-
     counted = [
         {"week": row["week"].isoformat()} | {name: row[name] for name in OUTCOMES}
         for row in sorted(weeks, key=lambda row: row["week"])
