@@ -227,16 +227,15 @@ def _beta_model(
 
 
 def _intraclass_correlation(events: np.ndarray, n: np.ndarray) -> float | None:
-    """Kleinman's moment estimate with weights n; not bounded. None where nothing tells it."""
+    """Kleinman's moment estimate with weights n, of clusters that have users; not bounded. None with one user in each."""
     total = n.sum()
     p = events.sum() / total
     others = 1 - n / total
-    pairs = ((n - 1) * others)[n > 0].sum()
-    if p in (0, 1) or pairs <= 0:
+    pairs = ((n - 1) * others).sum()
+    if pairs == 0:
         return None
-    rates = np.divide(events, n, out=np.full_like(n, p), where=n > 0)
     within = p * (1 - p)
-    return float(((n * (rates - p) ** 2).sum() - within * others[n > 0].sum()) / (within * pairs))
+    return float((((events - n * p) ** 2 / n).sum() - within * others.sum()) / (within * pairs))
 
 
 def _design_effect(events: np.ndarray, n: np.ndarray) -> float | None:
