@@ -227,7 +227,7 @@ def _beta_model(
 
 
 def _intraclass_correlation(events: np.ndarray, n: np.ndarray) -> float | None:
-    """Kleinman's moment estimate with weights n, of clusters that have users; not bounded. None with one user in each."""
+    """Kleinman's moment estimate with weights n, not bounded; every n is above 0. None when every n is 1."""
     total = n.sum()
     p = events.sum() / total
     others = 1 - n / total

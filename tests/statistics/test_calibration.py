@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -56,5 +57,5 @@ def test_what_does_not_hold_fails_the_command(monkeypatch, measure: Measure, ver
 
 def test_the_same_seed_gives_the_same_rates():
     population, size = POPULATIONS[0], SIZES[0]
-    first, again, other = (population.rates(200, calibration.np.random.default_rng(seed), size) for seed in (1, 1, 2))
+    first, again, other = (population.rates(200, np.random.default_rng(seed), size) for seed in (1, 1, 2))
     assert first == again != other
