@@ -75,40 +75,55 @@ def test_equal_clusters_have_the_moment_estimate_in_closed_form():
     assert between_cluster_spread(counts).sd == pytest.approx(math.sqrt(correlation * p * (1 - p)))
 
 
-def test_shrunk_intervals_are_quantiles_of_the_posterior():
-    counts = [(9, 10), (2, 10), (1, 2), (0, 0), (6, 12)]
-    spread, mean = between_cluster_spread(counts).sd, (18 + 0.5) / (34 + 1)
-    size = (18 / 34) * (16 / 34) / spread**2 - 1
-    for (events, n), shrunk in zip(counts, beta_binomial_shrinkage(counts, 0.9), strict=True):
-        posterior = stats.beta(size * mean + events, size * (1 - mean) + n - events)
-        assert (shrunk.rate, shrunk.ci_low, shrunk.ci_high) == pytest.approx(
-            (posterior.mean(), *posterior.interval(0.9))
-        )
+@pytest.mark.parametrize(
+    "counts",
+    [[(9, 10), (2, 10), (1, 2), (0, 0), (6, 12)], [(4, 10)] * 6, [(3, 9), (8, 20), (2, 4), (14, 30), (1, 6)] * 3],
+)
+def test_shrinking_is_the_whole_posterior_on_a_grid(counts):
+    # Without any approximation: overall rate (with Jeffreys's prior) by correlation by the cluster's own rate.
+    rates, alike = (np.arange(40) + 0.5) / 40, 0.5 * ((np.arange(25) + 0.5) / 25) ** 2
+    own = (np.arange(200) + 0.5) / 200
+    rate, correlation = (grid.ravel() for grid in np.meshgrid(rates, alike))
+    a, b = rate * (1 / correlation - 1), (1 - rate) * (1 / correlation - 1)
+    weight = np.sqrt(correlation / (rate * (1 - rate)))
+    for events, n in counts:
+        weight = weight * stats.betabinom(n, a, b).pmf(events)
+    for (events, n), shrunk in list(zip(counts, beta_binomial_shrinkage(counts, 0.9), strict=True))[:5]:
+        cdf = weight @ stats.beta(a[:, None] + events, b[:, None] + n - events).cdf(own) / weight.sum()
+        low, high = np.interp([0.05, 0.95], cdf, own)
+        mean = weight @ ((a + events) / (a + b + n)) / weight.sum()
+        assert shrunk.rate == pytest.approx(mean, abs=0.02)
+        assert (shrunk.ci_low, shrunk.ci_high) == pytest.approx((low, high), abs=0.035)
 
 
 @given(COUNTS)
-def test_shrinking_goes_towards_the_rate_of_all_and_keeps_the_order(counts):
-    total = sum(n for _, n in counts)
+def test_shrinking_keeps_the_order_and_mirrors(counts):
     shrunk = beta_binomial_shrinkage(counts)
-    if not total:
+    if not sum(n for _, n in counts):
         assert shrunk == [None] * len(counts)
         return
-    mean = (sum(events for events, _ in counts) + 0.5) / (total + 1)
-    for (events, n), one in zip(counts, shrunk, strict=True):
-        low, high = sorted((events / n if n else mean, mean))
-        assert low - 1e-12 <= one.rate <= high + 1e-12
-        assert 0 <= one.ci_low < one.rate < one.ci_high <= 1
+    assert all(0 <= one.ci_low < one.rate < one.ci_high <= 1 for one in shrunk)
+    for n in {n for _, n in counts}:
+        of_one_size = sorted(
+            (events, one.rate) for (events, size), one in zip(counts, shrunk, strict=True) if size == n
+        )
+        rates = [rate for _, rate in of_one_size]
+        assert rates == pytest.approx(sorted(rates), abs=1e-12)
     mirrored = beta_binomial_shrinkage(complement(counts))
     assert [1 - one.rate for one in mirrored] == pytest.approx([one.rate for one in shrunk], abs=1e-9)
     turned = beta_binomial_shrinkage(counts[::-1])[::-1]
     assert [one.ci_low for one in turned] == pytest.approx([one.ci_low for one in shrunk], abs=1e-9)
 
 
-def test_alike_clusters_are_shrunk_to_one_rate_known_as_well_as_all_of_them_tell():
+def test_alike_clusters_are_all_known_better_than_one_alone():
     shrunk = beta_binomial_shrinkage([(4, 10)] * 10)
     assert {round(one.rate, 3) for one in shrunk} == {0.401}
-    pooled = stats.beta(40.5, 60.5).interval(0.95)
-    assert (shrunk[0].ci_low, shrunk[0].ci_high) == pytest.approx(pooled, abs=0.01)
+    alone, pooled = (np.subtract(*stats.beta(a, b).interval(0.95)) for a, b in ((4.5, 6.5), (40.5, 60.5)))
+    assert pooled > shrunk[0].ci_low - shrunk[0].ci_high > alone
+
+
+def test_clusters_without_any_event_may_still_have_a_rate():
+    assert [0.05 < one.ci_high < 0.3 for one in beta_binomial_shrinkage([(0, 7)] * 5)] == [True] * 5
 
 
 def test_shrinking_brings_estimates_nearer_to_the_truth():

@@ -15,7 +15,7 @@ P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 
 
 # statsmodels takes a sixth of a second a call.
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(P_VALUES)
 def test_holm_is_that_of_statsmodels(p_values):
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1].tolist())

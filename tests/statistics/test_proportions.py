@@ -203,9 +203,16 @@ def test_what_is_not_defined_is_null():
     assert (none.difference, none.p_value, none.relative_risk, none.odds_ratio) == (0, 1, None, None)
     every = compare(9, 9, 5, 5)
     assert (every.difference, every.p_value, every.relative_risk, every.odds_ratio) == (0, 1, 1, None)
-    assert (every.relative_risk_ci_low, every.relative_risk_ci_high) == (None, None)
     assert compare(0, 9, 2, 5).relative_risk == 0
     assert (compare(1, 1, 0, 1).p_value, compare(1, 1, 0, 1).odds_ratio) == (1, None)
+
+
+@pytest.mark.parametrize("events_a", [0, 1, 999_999, 1_000_000])
+@pytest.mark.parametrize("events_b", [0, 300_000, 1_000_000])
+def test_groups_of_a_million_with_any_count(events_a, events_b):
+    comparison = compare(events_a, 1_000_000, events_b, 1_000_000)
+    assert 0 <= comparison.p_value <= 1
+    assert comparison.difference_ci_low <= comparison.difference <= comparison.difference_ci_high
 
 
 @pytest.mark.parametrize("wrong", [(-1, 4, 1, 4), (5, 4, 1, 4), (1, 4, 5, 4), (1, 0, 1, 4)])
