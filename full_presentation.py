@@ -112,7 +112,9 @@ def _cohorts(document: Row) -> Section:
         )
         for trend in part["trend"]
     ]
-    if any(not row["is_mature"] for row in part["tiers"]):
+    if document["parameters"]["window_days"] is None:
+        notes.insert(0, "Too early: without a limit it is never known who will not come back.")
+    elif any(not row["is_mature"] for row in part["tiers"]):
         notes.insert(0, "Too early: some of the month's users may yet come back within the window.")
     return Section(
         "Rebooking by month of the first session",

@@ -171,6 +171,7 @@ def test_every_setting_gives_a_full_answer(connection, changes):
         mature = next(row for row in document["sensitivity"]["variants"] if row["name"] == "mature users only")
         assert mature["conclusion"] == "no data"
         assert not any(row["is_mature"] for row in document["cohorts"]["tiers"])
+        assert "without a limit it is never known" in as_text(document)
 
 
 def test_sections_add_up_to_the_headline(connection):
