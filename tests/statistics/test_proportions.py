@@ -83,9 +83,12 @@ def exact_fisher(events_a: int, n_a: int, events_b: int, n_b: int) -> float:
     return float(Fraction(sum(w for w in weights.values() if w <= weights[events_a]), math.comb(n_a + n_b, events)))
 
 
-@pytest.mark.parametrize(
-    "table", [*TABLES, *LARGER, (310, 1000, 405, 1000), (900, 2000, 800, 2000), (7, 1500, 3, 2500)]
-)
+# Different tables that are exactly as probable, which rounding would tell apart.
+TIES = [(0, 4, 4, 11), (6, 24, 6, 39), (0, 7, 6, 10), (7, 13, 8, 19), (4, 14, 8, 39)]
+LARGE = [(310, 1000, 405, 1000), (900, 2000, 800, 2000), (7, 1500, 3, 2500)]
+
+
+@pytest.mark.parametrize("table", [*TABLES, *LARGER, *TIES, *LARGE])
 def test_fishers_p_value_is_that_of_enumeration(table):
     assert fisher_p_value(*table) == pytest.approx(exact_fisher(*table), rel=1e-11)
 
