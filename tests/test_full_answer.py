@@ -215,6 +215,70 @@ def test_the_plain_answer_is_the_beginning_of_the_full_one(connection):
     assert set(full) - set(plain) == more
 
 
+CURVED = {"users", "returned", "curve", "horizons"}
+COUNTED = {"month", "users", "rebooked", "rate", "ci_low", "ci_high", "mature_users", "is_mature"}
+DIFFERENCE = {"difference", "difference_ci_low", "difference_ci_high", "p_value"}
+BOOKED = {"bookings", "attended", "cancelled", "rescheduled", "no_show", "upcoming", "orphan", "open"}
+# Of each place in the document, the keys of what stands there; of a list, those of its rows.
+KEYS = {
+    "time_to_rebooking.tiers": {"tier", *CURVED},
+    "time_to_rebooking.groups": {"group", "tiers", *CURVED},
+    "time_to_rebooking.tiers.curve": {"day", "at_risk", "returned", "censored", "share", "ci_low", "ci_high"},
+    "time_to_rebooking.tiers.horizons": {"days", "at_risk", "share", "ci_low", "ci_high"},
+    "time_to_rebooking.log_rank": {"statistic", "p_value", "method"},
+    "cohorts.tiers": {"tier", *COUNTED},
+    "cohorts.groups": {"group", "tiers", *COUNTED},
+    "cohorts.trend": {"group", "statistic", "p_value", "method"},
+    "confounding.stratified": {
+        *("stratified_by", "strata", "informative_strata", "informative_users", "odds_ratio", "odds_ratio_ci_low"),
+        *("odds_ratio_ci_high", "statistic", "p_value", "heterogeneity_p_value", "is_too_thin", "method"),
+    },
+    "confounding.permutation": {"stratified_by", "permutations", "difference", "p_value", "method"},
+    "mentors.mentors": {
+        *("mentor_id", "tier", "users", "rebooked", "rate", "ci_low", "ci_high"),
+        *("shrunk_rate", "shrunk_ci_low", "shrunk_ci_high"),
+    },
+    "mentors.tiers": {"tier", "mentors", "users", "rate", "between_mentor_sd", "heterogeneity_p_value"},
+    "mentors.clustered": {*DIFFERENCE, "design_effect_a", "design_effect_b", "method"},
+    "sensitivity": {"variants", "conclusion", "changed_by", "is_robust"},
+    "sensitivity.variants": {
+        *("name", "group_a_users", "group_a_rebooked", "group_b_users", "group_b_rebooked", "conclusion"),
+        *DIFFERENCE,
+    },
+    "power": {
+        *("significance_level", "power", "minimum_detectable_difference", "half_width_points"),
+        "users_for_half_width",
+    },
+    "power.users_for_half_width": {"group_a", "group_b"},
+    "pairwise": {"tier_a", "tier_b", *DIFFERENCE, "p_value_holm"},
+    "reliability_in_time.weeks": {"week", *BOOKED, "cancellation_rate", "no_show_rate", "orphan_rate"},
+    "reliability_in_time.control_charts": {"rate", "center", "points"},
+    "reliability_in_time.control_charts.points": {"week", "n", "value", "lower", "upper", "is_alert"},
+    "reliability_in_time.delays": {"tier", "confirmation_hours", "session_hours"},
+    "reliability_in_time.delays.session_hours": {"n", "median", "p90"},
+    "reliability_in_time.cancellations_by_lead_time": {"lead_time", "cancelled", "rescheduled"},
+}
+
+
+def test_the_document_has_the_keys_that_others_build_on(connection):
+    document = document_of(connection, CASES["busy"])
+    for path, keys in KEYS.items():
+        found = [document]
+        for step in path.split("."):
+            below = [node[step] for node in found]
+            found = [row for node in below for row in (node if isinstance(node, list) else [node])]
+        assert found, path
+        for node in found:
+            assert set(node) == keys, path
+    assert [row["stratified_by"] for row in document["confounding"]["stratified"]] == [
+        "company",
+        "month",
+        "company_size",
+    ]
+    assert [horizon["days"] for horizon in document["time_to_rebooking"]["tiers"][0]["horizons"]] == [7, 14, 30, 60, 90]
+    assert [row["tier"] for row in document["reliability_in_time"]["delays"]] == [*known_tiers(), None]
+
+
 def test_another_conclusion_is_told_in_the_headline(connection):
     """Twenty users of each group: Gold's come back on day 2, the others on day 20."""
     gold = [session(n, 1, day(later)) for n in range(20) for later in (0, 2)]
