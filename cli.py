@@ -155,6 +155,7 @@ def rollback_command(settings: Settings) -> None:
 @click.option("--group-b", help="Tiers of the second group, separated by commas.")
 @click.option("--tier-attribution", help="current, or at_session: the tier that held at the first session.")
 @click.option("--as-of", help="ISO-8601 time, UTC unless it says otherwise [default: the latest event].")
+@click.option("--full", is_flag=True, help="Every section, not only what comes first; JSON always has them.")
 @click.option("--format", "output", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
 @click.pass_obj
 def answer_command(
@@ -165,6 +166,7 @@ def answer_command(
     group_b: str | None,
     tier_attribution: str | None,
     as_of: str | None,
+    full: bool,
     output: str,
 ) -> None:
     """The CEO's table; never writes."""
@@ -183,7 +185,7 @@ def answer_command(
         group_b=group_b,
         tier_attribution=tier_attribution,
     )
-    document = answer_from_warehouse(settings, environment, as_of)
+    document = answer_from_warehouse(settings, environment, as_of, full or output == "json")
     if output == "json":
         text = json.dumps(document, indent=2) + "\n"
     elif output == "csv":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 Row = dict[str, Any]
 
@@ -17,46 +17,83 @@ CHECK_NAMES = {
 }
 
 
+class Section(NamedTuple):
+    """A table with its title, and what is to be said below it."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    notes: tuple[str, ...] = ()
+
+
 def percent(fraction: float | None) -> str:
     """A fraction as a percentage with one decimal; a dash when there is none."""
     return "–" if fraction is None else f"{fraction * 100:.1f} %"
 
 
-def p_in_words(p_value: float | None) -> str:
-    """What the p-value says of chance, in words."""
-    if p_value is None:
+def interval(low: float | None, high: float | None) -> str:
+    """The bounds of a rate as percentages with one decimal; a dash when there are none."""
+    return "–" if low is None or high is None else f"{low * 100:.1f}–{high * 100:.1f} %"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value, small ones with four decimals; a dash when there is none."""
+    if value is None:
+        return "–"
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.2f}"
+
+
+def p_in_words(value: float | None, is_shown: bool | None = None) -> str:
+    """What the p-value says of chance, in words; a difference is shown below 0.05 unless `is_shown` says otherwise."""
+    if value is None:
         return "cannot be tested: one of the groups is empty"
-    size = "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.4f}" if p_value < 0.01 else f"p = {p_value:.2f}"
-    if p_value < 0.01:
-        return f"very unlikely to be chance ({size})"
-    if p_value < 0.05:
-        return f"unlikely to be chance ({size})"
-    return f"could well be chance ({size})"
+    size = "p < 0.0001" if value < 0.0001 else f"p = {p_value(value)}"
+    if not (value < 0.05 if is_shown is None else is_shown):
+        return f"could well be chance ({size})"
+    return f"very unlikely to be chance ({size})" if value < 0.01 else f"unlikely to be chance ({size})"
+
+
+def group_names(document: Row) -> tuple[str, str]:
+    """The two groups compared, each by its tiers."""
+    return "/".join(document["parameters"]["group_a"]), "/".join(document["parameters"]["group_b"])
 
 
 def headline(document: Row) -> str:
-    """The sentence that answers the CEO's two questions."""
+    """The sentences that answer the CEO's two questions, and say whether another way of counting would change them."""
     by_sessions = document["rebooking"]["sessions"]
     a, b = by_sessions["groups"]
-    comparison, window = by_sessions["comparison"], document["parameters"]["window_days"]
-    names = "/".join(a["tiers"]), "/".join(b["tiers"])
+    value, window = by_sessions["comparison"]["p_value"], document["parameters"]["window_days"]
+    names, conclusion = group_names(document), document["sensitivity"]["conclusion"]
     within = "at any later time" if window is None else f"within {window} days"
-    if comparison["p_value"] is None:
-        first = f"There are no users to compare {names[0]} with {names[1]}."
+    rates = f"{percent(a['rate'])} of {names[0]} users rebook {within}, {percent(b['rate'])} of {names[1]} users"
+    if conclusion == "no data":
+        sentences = [f"There are no users to compare {names[0]} with {names[1]}."]
+    elif conclusion == "not shown":
+        sentences = [f"Not shown: {rates}; the difference {p_in_words(value, False)}."]
     else:
-        rates = f"{percent(a['rate'])} of {names[0]} users rebook {within}, {percent(b['rate'])} of {names[1]} users"
-        if comparison["p_value"] >= 0.05:
-            first = f"Not shown: {rates}; the difference {p_in_words(comparison['p_value'])}."
-        else:
-            word = "Yes" if comparison["difference"] > 0 else "No, the opposite"
-            first = f"{word}: {rates}; the difference is {p_in_words(comparison['p_value'])}."
+        word = "Yes" if conclusion == "higher" else "No, the opposite"
+        sentences = [f"{word}: {rates}; the difference is {p_in_words(value, True)}."]
+    sentences += robustness(document)
     failing = [CHECK_NAMES[c["name"]] for c in document["reliability"]["checks"] if c["status"] == "fail"]
-    second = {
+    reliable = {
         "reliable": "The booking system is reliable: every check passes.",
         "unreliable": f"The booking system is not reliable: too many {', '.join(failing)}.",
         "no data": "There are no bookings to judge the booking system by.",
-    }[document["reliability"]["verdict"]]
-    return f"{first} {second}"
+    }
+    return " ".join([*sentences, reliable[document["reliability"]["verdict"]]])
+
+
+def robustness(document: Row) -> list[str]:
+    """Whether other ways of counting come to the same conclusion, as a sentence; none without a conclusion."""
+    sensitivity = document["sensitivity"]
+    if sensitivity["is_robust"] is None:
+        return []
+    others = sum(row["conclusion"] != "no data" for row in sensitivity["variants"]) - 1
+    if sensitivity["is_robust"]:
+        return [f"None of {others} other ways of counting changes that."]
+    changed = sensitivity["changed_by"]
+    verb = "does" if len(changed) == 1 else "do"
+    return [f"Of {others} other ways of counting {len(changed)} {verb} not say the same: {', '.join(changed)}."]
 
 
 def rebooking_rows(document: Row, approach: str) -> list[list[str]]:
@@ -70,7 +107,7 @@ def rebooking_rows(document: Row, approach: str) -> list[list[str]]:
             f"{row['users']:,}",
             f"{row['rebooked']:,}",
             percent(row["rate"]),
-            "–" if row["ci_low"] is None else f"{row['ci_low'] * 100:.1f}–{row['ci_high'] * 100:.1f} %",
+            interval(row["ci_low"], row["ci_high"]),
             f"{percent(row['mature_rate'])} of {row['mature_users']:,}",
         ]
         for name, row in named
@@ -89,7 +126,8 @@ def reliability_rows(document: Row) -> list[list[str]]:
     return [[tier, *(f"{row[name]:,}" for name in names)] for tier, row in named]
 
 
-def _sections(document: Row) -> list[tuple[str, list[str], list[list[str]]]]:
+def sections(document: Row) -> list[Section]:
+    """The tables of the answer; those of the full answer where the document has them."""
     intent = [
         [row["tier"], f"{row['users']:,}", f"{row['with_intent']:,}", f"{row['attended']:,}", f"{row['lost']:,}"]
         for row in document["intent"]["tiers"]
@@ -98,21 +136,30 @@ def _sections(document: Row) -> list[tuple[str, list[str], list[list[str]]]]:
         [CHECK_NAMES[check["name"]], percent(check["value"]), percent(check["threshold"]), check["status"]]
         for check in document["reliability"]["checks"]
     ]
-    return [
-        ("Rebooking, by sessions", REBOOKING_HEADER, rebooking_rows(document, "sessions")),
-        ("Rebooking, by bookings", REBOOKING_HEADER, rebooking_rows(document, "bookings")),
-        ("Intent to come back", ["tier", "users", "with intent", "attended", "lost"], intent),
-        ("Bookings", RELIABILITY_HEADER, reliability_rows(document)),
-        ("Reliability checks", ["check", "value", "threshold", "status"], checks),
+    found = [
+        Section("Rebooking, by sessions", REBOOKING_HEADER, rebooking_rows(document, "sessions")),
+        Section("Rebooking, by bookings", REBOOKING_HEADER, rebooking_rows(document, "bookings")),
+        Section("Intent to come back", ["tier", "users", "with intent", "attended", "lost"], intent),
+        Section("Bookings", RELIABILITY_HEADER, reliability_rows(document)),
+        Section("Reliability checks", ["check", "value", "threshold", "status"], checks),
     ]
+    if "time_to_rebooking" in document:
+        from full_presentation import full_sections  # which builds on this module
+
+        found += full_sections(document)
+    return found
 
 
 def as_markdown(document: Row) -> str:
     """The answer as Markdown."""
     lines = ["# The answer", "", headline(document), ""]
-    for title, header, rows in _sections(document):
-        lines += [f"## {title}", "", _markdown_row(header), _markdown_row(["---"] * len(header))]
-        lines += [*(_markdown_row(row) for row in rows), ""]
+    for section in sections(document):
+        lines += [f"## {section.title}", ""]
+        if section.rows:
+            lines += [_markdown_row(section.header), _markdown_row(["---"] * len(section.header))]
+            lines += [*(_markdown_row(row) for row in section.rows), ""]
+        for note in section.notes:
+            lines += [note, ""]
     lines += ["## Caveats", "", *(f"- {warning}" for warning in document["warnings"]), ""]
     return "\n".join(lines)
 
@@ -144,14 +191,18 @@ def as_table(document: Row, colour: bool) -> str:
     out = io.StringIO()
     console = Console(file=out, width=80, force_terminal=colour, no_color=not colour, highlight=False)
     console.print(Text(headline(document), style="bold"))
-    for title, header, rows in _sections(document):
+    for section in sections(document):
         console.print()
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        for position, name in enumerate(header):
-            table.add_column(name, justify="left" if position == 0 else "right")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        console.print(table)
+        console.print(Text(section.title, style="italic"))
+        if section.rows:
+            table = Table(box=None, pad_edge=False)
+            for position, name in enumerate(section.header):
+                table.add_column(Text(name), justify="left" if position == 0 else "right")
+            for row in section.rows:
+                table.add_row(*(Text(cell) for cell in row))
+            console.print(table)
+        for note in section.notes:
+            console.print(Text(note))
     console.print()
     for warning in document["warnings"]:
         console.print(Text(f"- {warning}"))

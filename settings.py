@@ -110,6 +110,11 @@ class Settings(BaseSettings):
         self.data = PROJECT_ROOT / self.data
         return self
 
+    @property
+    def significance_level(self) -> float:
+        """The chance, as a fraction, of calling a difference shown when there is none."""
+        return round(1 - self.confidence_level, 12)
+
     def model_variables(self) -> dict[str, Any]:
         """What the SQLMesh models read with `@name`: everything but paths and presentation."""
         variables = self.model_dump(

@@ -1,30 +1,55 @@
-"""The CEO's answer: every figure of `answer --format json`, from the marts of one environment."""
+"""The answer to the CEO: every figure of `answer --format json`, from the marts of one environment."""
 
 from __future__ import annotations
 
 import datetime
-from dataclasses import asdict
-from typing import Any
 
+import ibis
 from ibis.backends import BaseBackend
 from ibis.expr.types import Table
 
+from analysis.cohorts import cohort_counts
+from analysis.confounding import stratum_counts, with_company, with_month
+from analysis.document.cohorts import cohorts_section
+from analysis.document.confounding import confounding_section
+from analysis.document.mentors import mentors_section
+from analysis.document.rebooking import intent_section, pairwise_section, power_section, rebooking_section
+from analysis.document.reliability import reliability_in_time_section, reliability_section
+from analysis.document.sensitivity import OTHER_ATTRIBUTION, other_windows, sensitivity_section
+from analysis.document.tiers import Row
+from analysis.document.time_to_rebooking import time_to_rebooking_section
 from analysis.intent import intent_counts, user_intents
-from analysis.rebooking import booking_visits, rebooking_counts, session_visits, user_outcomes, with_tier
-from analysis.reliability import booking_outcomes, reliability_counts, session_counts, unknown_counts
-from analysis.statistics import compare, rate, wilson_interval
-from settings import TIER_GROUPS_FILE, Settings, read_seed
+from analysis.mentors import mentor_counts
+from analysis.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
+from analysis.reliability import (
+    booking_outcomes,
+    cancellation_counts,
+    delay_quantiles,
+    reliability_counts,
+    session_counts,
+    unknown_counts,
+    weekly_counts,
+)
+from analysis.sensitivity import other_approaches, variant_counts
+from analysis.time_to_rebooking import return_counts
+from settings import Settings
 
-Row = dict[str, Any]
-OUTCOMES = ("bookings", "attended", "cancelled", "rescheduled", "no_show", "upcoming", "orphan", "open")
 SMALL_GROUP = 100
 
 
-def answer(connection: BaseBackend, settings: Settings, environment: str, as_of: datetime.datetime | None) -> Row:
+def answer(
+    connection: BaseBackend,
+    settings: Settings,
+    environment: str,
+    as_of: datetime.datetime | None,
+    full: bool = False,
+) -> Row:
     """The answer document of one environment, shaped as `answer --format json` prints it.
 
     Args:
         as_of: naive UTC; None means the latest event.
+        full: with every section; else only `parameters`, `rebooking`, `intent`, `reliability`,
+            `sensitivity` and `warnings`, in a fraction of the time.
     """
     suffix = "" if environment == "prod" else f"__{environment}"
 
@@ -34,135 +59,96 @@ def answer(connection: BaseBackend, settings: Settings, environment: str, as_of:
     events = connection.table("stg_events", database=f"staging{suffix}")
     sessions, bookings = mart("fct_sessions"), mart("fct_bookings")
     users, mentors = mart("dim_users"), mart("dim_mentors")
-    if as_of is None:
-        latest = events.occurred_at.max().execute()
-        as_of = latest.to_pydatetime() if latest == latest else datetime.datetime(1970, 1, 1)
     window_days, attribution = settings.rebooking_window_days, settings.tier_attribution
 
-    def outcomes(visits: Table) -> Table:
+    latest = events.agg(latest=events.occurred_at.max())
+    (totals,) = _rows(latest.cross_join(session_counts(sessions)).cross_join(unknown_counts(events, users, mentors)))
+    as_of = as_of or totals["latest"] or datetime.datetime(1970, 1, 1)
+
+    def outcomes_of(visits: Table) -> Table:
         return with_tier(user_outcomes(visits, window_days, as_of), mentors, attribution, "first_at")
 
-    by_sessions = outcomes(session_visits(sessions))
-    rebooking = {
-        "sessions": _rebooking(_rows(rebooking_counts(by_sessions)), settings),
-        "bookings": _rebooking(_rows(rebooking_counts(outcomes(booking_visits(bookings, users)))), settings),
-    }
-    intents = user_intents(by_sessions, bookings, window_days)
-    intent = _rows(intent_counts(by_sessions, intents))
-    tiered_bookings = with_tier(bookings, mentors, attribution, "requested_at")
-    reliability = _rows(
-        reliability_counts(
-            booking_outcomes(tiered_bookings, as_of, settings.no_show_grace_days, settings.orphan_grace_days)
-        )
+    by_approach = _by_approach(
+        {
+            name: rebooking_counts(outcomes_of(visits))
+            for name, visits in other_approaches(sessions, bookings, users).items()
+        }
     )
-    totals = _rows(session_counts(sessions))[0] | _rows(unknown_counts(events, users, mentors))[0]
-    document = {
-        "parameters": {
-            "environment": environment,
-            "gateway": settings.gateway,
-            "window_days": window_days,
-            "group_a": settings.group_a,
-            "group_b": settings.group_b,
-            "tier_attribution": attribution,
-            "as_of": as_of.isoformat() + "Z",
-        },
-        "rebooking": rebooking,
-        "intent": _intent(intent, settings),
-        "reliability": _reliability(reliability, totals, settings),
+    by_session = with_tier(
+        outcomes_of(session_visits(sessions)), mentors, OTHER_ATTRIBUTION[attribution], "first_at", "other_tier"
+    )
+    booked = booking_outcomes(
+        with_tier(bookings, mentors, attribution, "requested_at"),
+        as_of,
+        settings.no_show_grace_days,
+        settings.orphan_grace_days,
+    )
+    # Nearly every figure starts from the users' outcomes: worked out once, in the engine.
+    with by_session.cache() as outcomes:
+        counts = _rows(variant_counts(outcomes, users, other_windows(settings)))
+        intents = user_intents(outcomes, bookings, window_days)
+        document = {
+            "parameters": {
+                "environment": environment,
+                "gateway": settings.gateway,
+                "window_days": window_days,
+                "group_a": settings.group_a,
+                "group_b": settings.group_b,
+                "tier_attribution": attribution,
+                "as_of": as_of.isoformat() + "Z",
+            },
+            "rebooking": {
+                "sessions": rebooking_section(counts, settings),
+                "bookings": rebooking_section(by_approach["bookings"], settings),
+            },
+            "intent": intent_section(_rows(intent_counts(outcomes, intents)), settings),
+            "reliability": reliability_section(_rows(reliability_counts(booked)), totals, settings),
+        }
+        document |= {
+            "warnings": _warnings(document, settings),
+            "sensitivity": sensitivity_section(counts, by_approach, settings),
+        }
+        if full:
+            document |= _more(outcomes, counts, booked, users, as_of, settings)
+    return document
+
+
+def _more(
+    outcomes: Table, counts: list[Row], booked: Table, users: Table, as_of: datetime.datetime, settings: Settings
+) -> Row:
+    """What only the full answer has."""
+    strata = {
+        "company": (with_company(outcomes, users), "company_id"),
+        "month": (with_month(outcomes), "month"),
+        "company_size": (with_company(outcomes, users), "company_size"),
     }
-    return document | {"warnings": _warnings(document, settings)}
+    by_stratum = {
+        name: _rows(stratum_counts(table, column, settings.group_a, settings.group_b))
+        for name, (table, column) in strata.items()
+    }
+    cohorts = _rows(cohort_counts(outcomes, settings.rebooking_window_days, as_of))
+    return {
+        "time_to_rebooking": time_to_rebooking_section(_rows(return_counts(outcomes, as_of)), settings),
+        "cohorts": cohorts_section(cohorts, settings),
+        "confounding": confounding_section(by_stratum, settings),
+        "mentors": mentors_section(_rows(mentor_counts(outcomes)), settings),
+        "power": power_section(counts, settings),
+        "pairwise": pairwise_section(counts, settings),
+        "reliability_in_time": reliability_in_time_section(
+            _rows(weekly_counts(booked)), _rows(delay_quantiles(booked)), _rows(cancellation_counts(booked))
+        ),
+    }
 
 
 def _rows(expression: Table) -> list[Row]:
-    return expression.to_pyarrow().to_pylist()
+    # In batches, since DuckDB's to_pyarrow imports pandas, which takes longer than the queries of a small warehouse.
+    return [row for batch in expression.to_pyarrow_batches() for row in batch.to_pylist()]
 
 
-def _tiers() -> list[Row]:
-    return sorted(read_seed(TIER_GROUPS_FILE), key=lambda row: int(row["tier_rank"]))
-
-
-def _sum(rows: list[Row], tiers: list[str], names: tuple[str, ...]) -> dict[str, int]:
-    return {name: sum(row[name] for row in rows if row["tier"] in tiers) for name in names}
-
-
-def _groups(settings: Settings) -> list[tuple[str, list[str]]]:
-    return [("group_a", settings.group_a), ("group_b", settings.group_b)]
-
-
-def _rebooking(rows: list[Row], settings: Settings) -> Row:
-    names = ("users", "rebooked", "mature_users", "mature_rebooked")
-
-    def figures(tiers: list[str]) -> Row:
-        counts = _sum(rows, tiers, names)
-        low, high = wilson_interval(counts["rebooked"], counts["users"], settings.confidence_level)
-        return {
-            "users": counts["users"],
-            "rebooked": counts["rebooked"],
-            "rate": rate(counts["rebooked"], counts["users"]),
-            "ci_low": low,
-            "ci_high": high,
-            "mature_users": counts["mature_users"],
-            "mature_rebooked": counts["mature_rebooked"],
-            "mature_rate": rate(counts["mature_rebooked"], counts["mature_users"]),
-        }
-
-    groups = [{"group": group, "tiers": tiers} | figures(tiers) for group, tiers in _groups(settings)]
-    a, b = groups
-    return {
-        "tiers": [
-            {"tier": tier["tier"], "tier_category": tier["tier_category"]} | figures([tier["tier"]])
-            for tier in _tiers()
-        ],
-        "groups": groups,
-        "comparison": asdict(compare(a["rebooked"], a["users"], b["rebooked"], b["users"], settings.confidence_level)),
-    }
-
-
-def _intent(rows: list[Row], settings: Settings) -> Row:
-    def figures(tiers: list[str]) -> Row:
-        counts = _sum(rows, tiers, ("users", "with_intent", "attended", "lost"))
-        return counts | {
-            "intent_rate": rate(counts["with_intent"], counts["users"]),
-            "commitment_rate": rate(counts["attended"], counts["with_intent"]),
-        }
-
-    return {
-        "tiers": [{"tier": tier["tier"]} | figures([tier["tier"]]) for tier in _tiers()],
-        "groups": [{"group": group, "tiers": tiers} | figures(tiers) for group, tiers in _groups(settings)],
-    }
-
-
-def _reliability(rows: list[Row], totals: Row, settings: Settings) -> Row:
-    def figures(counts: dict[str, int]) -> Row:
-        confirmed = counts["no_show"] + counts["upcoming"]
-        return counts | {
-            "confirmation_rate": rate(counts["attended"] + confirmed, counts["bookings"]),
-            "no_show_rate": rate(counts["no_show"], counts["attended"] + counts["no_show"]),
-            "cancellation_rate": rate(counts["cancelled"], counts["bookings"]),
-            "orphan_rate": rate(counts["orphan"], counts["bookings"]),
-        }
-
-    overall = figures({name: sum(row[name] for row in rows) for name in OUTCOMES}) | {
-        "sessions": totals["sessions"],
-        "estimated_ends": totals["estimated_ends"],
-        "estimated_end_rate": rate(totals["estimated_ends"], totals["sessions"]),
-        "unknown_user_events": totals["unknown_user_events"],
-        "unknown_mentor_events": totals["unknown_mentor_events"],
-    }
-    checks = []
-    for name in ("orphan_rate", "no_show_rate", "cancellation_rate", "estimated_end_rate"):
-        value, threshold = overall[name], getattr(settings, f"max_{name}")
-        status = "no data" if value is None else "pass" if value <= threshold else "fail"
-        checks.append({"name": name, "value": value, "threshold": threshold, "status": status})
-    failing = [check["name"] for check in checks if check["status"] == "fail"]
-    judged = [check for check in checks if check["status"] != "no data"]
-    verdict = "unreliable" if failing else "reliable" if judged else "no data"
-    return {
-        "tiers": [{"tier": t["tier"]} | figures(_sum(rows, [t["tier"]], OUTCOMES)) for t in _tiers()],
-        "overall": overall,
-        "checks": checks,
-        "verdict": verdict,
-    }
+def _by_approach(counts: dict[str, Table]) -> dict[str, list[Row]]:
+    """The rows of several tables of the same columns, brought home in one query."""
+    rows = _rows(ibis.union(*(table.mutate(approach=ibis.literal(name)) for name, table in counts.items())))
+    return {name: [row for row in rows if row["approach"] == name] for name in counts}
 
 
 def _warnings(document: Row, settings: Settings) -> list[str]:

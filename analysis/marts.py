@@ -35,7 +35,13 @@ COLUMNS = {
         "valid_from": "timestamp",
         "valid_to": "timestamp",
     },
-    "dim_users": {"user_id": "int64", "valid_from": "timestamp", "valid_to": "timestamp"},
+    "dim_users": {
+        "user_id": "int64",
+        "company_id": "string",
+        "status": "string",
+        "valid_from": "timestamp",
+        "valid_to": "timestamp",
+    },
     "stg_events": {
         "event_id": "string",
         "user_id": "int64",

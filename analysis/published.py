@@ -14,7 +14,14 @@ from errors import SettingsError, WarehouseError
 from ingest.warehouse import connect
 from settings import Settings
 
-REPORTS_BY_TIER = ("rpt_rebooking_by_tier", "rpt_reliability_by_tier")
+# The reports that `diff` compares, and what names a row of each.
+REPORTS = {
+    "rpt_rebooking_by_tier": ("tier",),
+    "rpt_reliability_by_tier": ("tier",),
+    "rpt_cohorts": ("month", "tier"),
+    "rpt_mentor_outcomes": ("mentor_id",),
+    "rpt_reliability_by_week": ("week",),
+}
 
 
 def parse_as_of(text: str | None) -> datetime | None:
@@ -32,8 +39,10 @@ def parse_as_of(text: str | None) -> datetime | None:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
-def answer_from_warehouse(settings: Settings, environment: str, as_of: str | None) -> dict[str, Any]:
-    """The answer document of one environment of the warehouse.
+def answer_from_warehouse(
+    settings: Settings, environment: str, as_of: str | None, full: bool = False
+) -> dict[str, Any]:
+    """The answer document of one environment of the warehouse, with every section if `full`.
 
     Raises:
         SettingsError: `as_of` is no time.
@@ -41,15 +50,19 @@ def answer_from_warehouse(settings: Settings, environment: str, as_of: str | Non
     """
     moment = parse_as_of(as_of)
     with connect(settings.warehouse, read_only=True) as connection:
-        return _answer(connection, settings, environment, moment)
+        return _answer(connection, settings, environment, moment, full)
 
 
 def differences(settings: Settings, base: str, other: str, as_of: str | None) -> list[tuple[str, Any, Any]]:
-    """What another environment changes in the answer and in the reports by tier.
+    """What another environment changes in the answer and in the reports.
+
+    The answer without the sections of the full one, whose counts the reports hold: a curve or a week would
+    otherwise differ in a hundred figures for one new event.
 
     Returns:
         `(figure, value in base, value in other)` for every figure that differs, in the order of the
-        answer document; a figure is a path such as `rebooking.sessions.tiers.Gold.rate`.
+        answer document; a figure is a path such as `rebooking.sessions.tiers.Gold.rate`. A report that an
+        environment does not have yet has no figures there.
 
     Raises:
         SettingsError, WarehouseError: as `answer_from_warehouse`.
@@ -67,7 +80,11 @@ def differences(settings: Settings, base: str, other: str, as_of: str | None) ->
 
 
 def _answer(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, environment: str, as_of: datetime | None
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    environment: str,
+    as_of: datetime | None,
+    full: bool = False,
 ) -> dict[str, Any]:
     built = [
         schema.removeprefix("marts").removeprefix("__") or "prod"
@@ -83,7 +100,7 @@ def _answer(
             f"run: python cli.py refresh --env {environment}"
         )
     try:
-        return answer(ibis.duckdb.from_connection(connection), settings, environment, as_of)
+        return answer(ibis.duckdb.from_connection(connection), settings, environment, as_of, full)
     except (duckdb.Error, ibis.IbisError) as error:
         raise WarehouseError(
             f"the warehouse {settings.warehouse} cannot answer (a file keeps the name it was built under): "
@@ -93,10 +110,19 @@ def _answer(
 
 def _reports(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[str, Any]:
     schema = "reports" if environment == "prod" else f"reports__{environment}"
+    built = connection.execute("SELECT view_name FROM duckdb_views() WHERE schema_name = ?", [schema]).fetchall()
     reports = {}
-    for report in REPORTS_BY_TIER:
-        relation = connection.sql(f'SELECT * FROM "{schema}"."{report}" ORDER BY tier NULLS LAST')
-        reports[report] = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    for report, keys in REPORTS.items():
+        if (report,) not in built:
+            continue
+        order = ", ".join(f"{key} NULLS LAST" for key in keys)
+        relation = connection.sql(f'SELECT * FROM "{schema}"."{report}" ORDER BY {order}')
+        rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+        # By name, as a figure's path has it: a row that only one environment has then moves no other.
+        reports[report] = {
+            ".".join(str(row[key]) for key in keys): {name: row[name] for name in row if name not in keys}
+            for row in rows
+        }
     return reports
 
 

@@ -30,27 +30,23 @@ def within_window(moment: TimestampValue, first_at: TimestampValue, window_days:
     return later if window_days is None else later & (moment <= first_at + ibis.interval(days=window_days))
 
 
-def first_visits(visits: Table) -> Table:
-    """One row per user: `user_id, mentor_id, first_at` of the first visit, ordered by `(visited_at, visit_id)`."""
-    order = ibis.window(group_by="user_id", order_by=["visited_at", "visit_id"])
-    ranked = visits.mutate(visit_number=ibis.row_number().over(order))
-    return ranked.filter(ranked.visit_number == 0).select("user_id", "mentor_id", first_at="visited_at")
-
-
 def user_outcomes(visits: Table, window_days: int | None, as_of: datetime.datetime | TimestampValue) -> Table:
     """One row per user with a visit: `user_id, mentor_id, first_at, next_at, is_rebooked, is_mature`.
 
-    `next_at` is the first strictly later visit to any mentor. A user is mature when the whole
-    window lies before `as_of`; with no limit nobody ever is.
+    The first visit is that by `(visited_at, visit_id)`; `next_at` is the first strictly later visit
+    to any mentor. A user is mature when the whole window lies before `as_of`; with no limit nobody
+    ever is.
     """
-    first = first_visits(visits)
-    later = visits.join(first.select("user_id", "first_at"), "user_id")
-    later = later.filter(later.visited_at > later.first_at)
-    following = later.group_by("user_id").agg(next_at=later.visited_at.min())
-    joined = first.left_join(following, "user_id").drop("user_id_right")
-    rebooked = within_window(joined.next_at, joined.first_at, window_days)
-    mature = ibis.literal(False) if window_days is None else joined.first_at + ibis.interval(days=window_days) <= as_of
-    return joined.mutate(is_rebooked=ibis.coalesce(rebooked, False), is_mature=mature)
+    order = ibis.window(group_by="user_id", order_by=["visited_at", "visit_id"])
+    ranked = visits.mutate(visit_number=ibis.row_number().over(order), first_at=visits.visited_at.min().over(order))
+    users = ranked.group_by("user_id").agg(
+        mentor_id=ranked.mentor_id.max(where=ranked.visit_number == 0),
+        first_at=ranked.first_at.min(),
+        next_at=ranked.visited_at.min(where=ranked.visited_at > ranked.first_at),
+    )
+    rebooked = within_window(users.next_at, users.first_at, window_days)
+    mature = ibis.literal(False) if window_days is None else users.first_at + ibis.interval(days=window_days) <= as_of
+    return users.mutate(is_rebooked=ibis.coalesce(rebooked, False), is_mature=mature)
 
 
 def current_tiers(mentors: Table) -> Table:
@@ -60,25 +56,29 @@ def current_tiers(mentors: Table) -> Table:
     return ranked.filter(ranked.recency == 0).select("mentor_id", "tier")
 
 
-def with_tier(rows: Table, mentors: Table, tier_attribution: str, moment: str) -> Table:
-    """`rows` with `tier`: the mentor's latest known tier (`current`), or the one that held at column `moment`.
+def with_tier(rows: Table, mentors: Table, tier_attribution: str, moment: str, column: str = "tier") -> Table:
+    """`rows` with the mentor's tier in `column`: the latest known one (`current`), or the one held at column `moment`.
 
     A mentor never known, or one without a tier at that moment, gives null; no row is lost or doubled.
     """
     if tier_attribution == "current":
-        return rows.left_join(current_tiers(mentors), "mentor_id").drop("mentor_id_right")
+        tiers = current_tiers(mentors)
+        return rows.left_join(tiers.select("mentor_id", **{column: tiers.tier}), "mentor_id").drop("mentor_id_right")
     versions = mentors.select("mentor_id", "tier", "valid_from", "valid_to")
     keys = rows.select("mentor_id", moment).distinct()
     held = keys.join(versions, "mentor_id")
     held = held.filter((held.valid_from <= held[moment]) & (held.valid_to.isnull() | (held[moment] < held.valid_to)))
-    held = held.select("mentor_id", moment, "tier")
+    held = held.select("mentor_id", moment, **{column: held.tier})
     return rows.left_join(held, ["mentor_id", moment]).drop("mentor_id_right", f"{moment}_right")
 
 
-def rebooking_counts(outcomes: Table) -> Table:
-    """One row per tier: `tier, users, rebooked, mature_users, mature_rebooked`, of outcomes with a tier."""
+def rebooking_counts(outcomes: Table, *keys: str) -> Table:
+    """One row per tier, or per value of `keys`: `users, rebooked, mature_users, mature_rebooked`.
+
+    Counts users of outcomes with a tier; those who rebooked did so within the window.
+    """
     known = outcomes.filter(outcomes.tier.notnull())
-    return known.group_by("tier").agg(
+    return known.group_by(keys or "tier").agg(
         users=known.count(),
         rebooked=known.count(where=known.is_rebooked),
         mature_users=known.count(where=known.is_mature),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 import ibis
-from ibis.expr.types import Table, TimestampValue
+from ibis.expr.types import NumericValue, Table, TimestampValue
 
 
 def booking_outcomes(
@@ -36,7 +36,19 @@ def reliability_counts(outcomes: Table) -> Table:
 
     bookings = attended + cancelled + no_show + upcoming + orphan + open; rescheduled is part of cancelled.
     """
-    return outcomes.group_by("tier").agg(
+    return _outcome_counts(outcomes, "tier")
+
+
+def weekly_counts(outcomes: Table) -> Table:
+    """One row per week with a request: `week`, its Monday, UTC, `bookings` and the bookings of each outcome.
+
+    All mentors together, known or not. The columns add up as in `reliability_counts`.
+    """
+    return _outcome_counts(outcomes.mutate(week=outcomes.requested_at.truncate("W").date()), "week")
+
+
+def _outcome_counts(outcomes: Table, key: str) -> Table:
+    return outcomes.group_by(key).agg(
         bookings=outcomes.count(),
         attended=outcomes.count(where=outcomes.outcome == "attended"),
         cancelled=outcomes.count(where=outcomes.outcome == "cancelled"),
@@ -46,6 +58,56 @@ def reliability_counts(outcomes: Table) -> Table:
         orphan=outcomes.count(where=outcomes.outcome == "orphan"),
         open=outcomes.count(where=outcomes.outcome == "open"),
     )
+
+
+def delay_quantiles(bookings: Table) -> Table:
+    """One row per tier, and one with a null tier for all bookings: how long a request waited, in hours.
+
+    `confirmation_n, confirmation_median, confirmation_p90`: from the request to its first confirmation,
+    of the bookings that have one. `session_n, session_median, session_p90`: from the request to the
+    session it led to. Quantiles are interpolated; null where n is 0. Times count to the second.
+    """
+
+    def hours(moment: TimestampValue) -> NumericValue:
+        return (moment.epoch_seconds() - bookings.requested_at.epoch_seconds()) / 3600
+
+    timed = bookings.select(
+        "tier", confirmation=hours(bookings.confirmed_at), session=hours(bookings.session_started_at)
+    )
+    quantiles = {
+        f"{name}_{statistic}": value
+        for name in ("confirmation", "session")
+        for statistic, value in (
+            ("n", timed[name].count()),
+            ("median", timed[name].quantile(0.5)),
+            ("p90", timed[name].quantile(0.9)),
+        )
+    }
+    by_tier = timed.filter(timed.tier.notnull()).group_by("tier").agg(**quantiles)
+    everything = timed.agg(**quantiles).mutate(tier=ibis.null("string"))
+    return by_tier.union(everything.select(by_tier.columns))
+
+
+LEAD_TIMES = ("under 1 hour", "1 to 24 hours", "1 to 3 days", "over 3 days")
+
+
+def cancellation_counts(bookings: Table) -> Table:
+    """One row per lead time: `lead_time, cancelled, rescheduled`, of the cancelled bookings.
+
+    The lead time runs from the request to its cancellation: `under 1 hour`, `1 to 24 hours`, `1 to 3 days`
+    or `over 3 days`; exactly 24 hours are in the second class, exactly 3 days in the third.
+    """
+    cancelled = bookings.filter(bookings.booking_status == "cancelled")
+    under, within_day, within_days, over = LEAD_TIMES
+    moment, requested_at = cancelled.cancelled_at, cancelled.requested_at
+    lead_time = ibis.cases(
+        (moment < requested_at + ibis.interval(hours=1), under),
+        (moment <= requested_at + ibis.interval(hours=24), within_day),
+        (moment <= requested_at + ibis.interval(hours=72), within_days),
+        else_=over,
+    )
+    timed = cancelled.mutate(lead_time=lead_time)
+    return timed.group_by("lead_time").agg(cancelled=timed.count(), rescheduled=timed.count(where=timed.is_rescheduled))
 
 
 def session_counts(sessions: Table) -> Table:

@@ -13,6 +13,17 @@ WHERE
   OR mature_rebooked > mature_users;
 
 AUDIT (
+  name assert_mature_cohorts_are_observed
+);
+
+/* In a mature cohort every user's whole window has passed. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  is_mature AND mature_users < users;
+
+AUDIT (
   name assert_bookings_add_up
 );
 

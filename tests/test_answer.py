@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from analysis.marts import COLUMNS
 from cli import cli
+from tests import reference
 from tests.conftest import event
 
 
@@ -83,12 +84,66 @@ def test_check_figures_of_the_real_files(real_data, warehouse):
     overall = reliability["overall"]
     assert (overall["sessions"], overall["estimated_ends"], overall["unknown_user_events"]) == (203, 13, 1)
 
+    assert_sections_say_what_the_reference_says(document, warehouse)
+
     at_session = answer(warehouse, "--tier-attribution", "at_session")
     assert at_session["rebooking"] == document["rebooking"]
 
     run(warehouse, "refresh", "--data", str(real_data))
     assert table_rows(warehouse) == before
     assert answer(warehouse) == document
+
+
+def assert_sections_say_what_the_reference_says(document: dict, warehouse: Path) -> None:
+    """The sections of the full answer, counted again in plain Python."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+
+        def rows(name: str) -> list[dict]:
+            relation = connection.sql(f"SELECT * FROM marts.{name}")
+            return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+        sessions, bookings, users, mentors = map(rows, ("fct_sessions", "fct_bookings", "dim_users", "dim_mentors"))
+        (as_of,) = connection.sql("SELECT MAX(occurred_at) FROM staging.stg_events").fetchone()
+    outcomes = reference.outcomes(reference.session_visits(sessions), mentors, 30, as_of)
+
+    by_mentor = reference.counts(outcomes, lambda user: (user["mentor_id"], user["current"]))
+    assert {
+        (row["mentor_id"], row["tier"]): (row["users"], row["rebooked"]) for row in document["mentors"]["mentors"]
+    } == {key: counts[:2] for key, counts in by_mentor.items()}
+    assert len(by_mentor) == 15
+
+    by_month = reference.counts(outcomes, lambda user: (f"{user['first_at']:%Y-%m}", user["current"]))
+    for row in document["cohorts"]["tiers"]:
+        users_of, rebooked, mature, _ = by_month.get((row["month"], row["tier"]), (0, 0, 0, 0))
+        assert (row["users"], row["rebooked"], row["mature_users"]) == (users_of, rebooked, mature)
+        assert row["rate"] == (rebooked / users_of if row["is_mature"] and users_of else None)
+    months = {row["month"]: row["is_mature"] for row in document["cohorts"]["tiers"]}
+    assert months == {f"2023-{month:02}": month < 6 for month in range(1, 7)}
+
+    returns = reference.returns(outcomes, "current", as_of)
+    for row in document["time_to_rebooking"]["tiers"]:
+        curve = {(row["tier"], p["day"]): [p["returned"], p["censored"]] for p in row["curve"]}
+        assert {key: counts for key, counts in curve.items() if any(counts)} == {
+            key: counts for key, counts in returns.items() if key[0] == row["tier"]
+        }
+
+    company = {row["user_id"]: row["company_id"] for row in users if row["valid_to"] is None}
+    strata = reference.strata(outcomes, lambda user: company.get(user["user_id"]), ["Gold"], ["Silver", "Bronze"])
+    telling = [s for s in strata.values() if s[1] and s[3] and 0 < s[0] + s[2] < s[1] + s[3]]
+    within_company = document["confounding"]["stratified"][0]
+    assert (within_company["strata"], within_company["informative_strata"]) == (len(strata), len(telling)) == (48, 22)
+    assert within_company["informative_users"] == sum(s[1] + s[3] for s in telling)
+
+    sensitivity = document["sensitivity"]
+    # Nobody comes back within a week, so that window alone shows nothing.
+    assert (sensitivity["conclusion"], sensitivity["changed_by"]) == ("higher", ["window of 7 days"])
+    own = reference.outcomes(reference.booking_visits(bookings, users, with_replacements=False), mentors, 30, as_of)
+    counted = reference.counts(own, lambda user: (user["current"] == "Gold",))
+    variant = next(row for row in sensitivity["variants"] if row["name"] == "without rescheduled bookings")
+    for group, is_gold in (("group_a", True), ("group_b", False)):
+        assert (variant[f"{group}_users"], variant[f"{group}_rebooked"]) == counted[is_gold,][:2]
+    assert sum(week["bookings"] for week in document["reliability_in_time"]["weeks"]) == len(bookings) == 225
+    assert document["reliability_in_time"]["delays"][-1]["session_hours"]["n"] == 203
 
 
 def test_new_events_and_a_changed_tier_reach_the_answer(data_folder, warehouse):

@@ -35,7 +35,8 @@ CHANGES = {
     ),
 }
 MARTS = ("dim_users", "dim_mentors", "fct_bookings", "fct_sessions")
-REPORTS = ("rpt_user_outcomes", "rpt_rebooking_by_tier", "rpt_reliability_by_tier")
+FROM_SESSIONS = ("rpt_user_outcomes", "rpt_rebooking_by_tier", "rpt_cohorts", "rpt_mentor_outcomes")
+REPORTS = (*FROM_SESSIONS, "rpt_reliability_by_tier", "rpt_reliability_by_week")
 
 
 @pytest.fixture
@@ -141,8 +142,7 @@ def test_a_changed_setting_rebuilds_what_depends_on_it_and_nothing_else(project)
     assert set(prod) == set(dev) == {*MARTS, *REPORTS}
     assert {name for name in prod if prod[name] != dev[name]} == {
         "fct_sessions",
-        "rpt_user_outcomes",
-        "rpt_rebooking_by_tier",
+        *FROM_SESSIONS,
     }
     minutes = "SELECT DISTINCT date_diff('minute', started_at, ended_at) FROM marts{}.fct_sessions"
     assert (project.query(minutes.format("")), project.query(minutes.format("__dev"))) == ([(30,)], [(45,)])

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from analysis.published import answer_from_warehouse
+from analysis.published import REPORTS, answer_from_warehouse
 from errors import WarehouseError
 from ingest.load import ingest
 from pipeline.publication import next_state, roll_back
@@ -41,7 +41,7 @@ def start_refresh(warehouse: Path, folder: Path) -> subprocess.Popen:
 def content(warehouse: Path) -> dict[str, list[tuple]]:
     """Every row of the marts and reports, without the times of loads."""
     models = [("marts", name) for name in ("dim_users", "dim_mentors", "fct_bookings", "fct_sessions")]
-    models += [("reports", name) for name in ("rpt_user_outcomes", "rpt_rebooking_by_tier", "rpt_reliability_by_tier")]
+    models += [("reports", name) for name in ("rpt_user_outcomes", *REPORTS)]
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         return {
             name: sorted(

@@ -1,0 +1,33 @@
+"""Cohorts: rebooking by the month of the first session."""
+
+from __future__ import annotations
+
+import datetime
+
+import ibis
+from ibis.expr.types import Table, TimestampValue
+
+from analysis.rebooking import rebooking_counts
+
+
+def cohort_counts(outcomes: Table, window_days: int | None, as_of: datetime.datetime | TimestampValue) -> Table:
+    """One row per month and tier: `month, tier`, the counts of `rebooking_counts`, and `is_mature`.
+
+    `month` is the first day of the month of the first session, UTC. A cohort is mature when the window
+    of whoever came in the month's last moment has passed at `as_of`; until then its rate can only be
+    too low. With no limit none ever is.
+    """
+    counted = rebooking_counts(outcomes.mutate(month_start=outcomes.first_at.truncate("M")), "month_start", "tier")
+    if window_days is None:
+        mature = ibis.literal(False)
+    else:
+        mature = counted.month_start + ibis.interval(months=1) + ibis.interval(days=window_days) <= as_of
+    return counted.select(
+        "tier",
+        "users",
+        "rebooked",
+        "mature_users",
+        "mature_rebooked",
+        month=counted.month_start.date(),
+        is_mature=mature,
+    ).relocate("month")

@@ -1,0 +1,16 @@
+"""Mentors: rebooking by the mentor of the first session."""
+
+from __future__ import annotations
+
+from ibis.expr.types import Table
+
+from analysis.rebooking import rebooking_counts
+
+
+def mentor_counts(outcomes: Table) -> Table:
+    """One row per mentor and tier: `mentor_id, tier` and the counts of `rebooking_counts`.
+
+    `users` are those whose first session was with the mentor, `rebooked` those of them who came back
+    to any mentor. By the tier held at the first session a mentor may have a row in more than one tier.
+    """
+    return rebooking_counts(outcomes, "mentor_id", "tier")

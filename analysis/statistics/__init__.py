@@ -1,0 +1,5 @@
+"""Statistics as pure functions of counts: no table, no engine. Rates are fractions.
+
+Nothing here imports Ibis, pandas or `scipy.stats`, whose import alone takes seconds. Import from the
+modules: `proportions`, `survival`, `stratified`, `clusters`, `trend`, `power`, `multiplicity`.
+"""

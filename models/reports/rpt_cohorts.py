@@ -1,0 +1,43 @@
+"""Rebooking by the month of the first session; the SQL comes from `analysis`."""
+
+import ibis
+from sqlglot import exp
+from sqlmesh import model
+from sqlmesh.core.macros import MacroEvaluator
+
+from analysis.cohorts import cohort_counts
+from analysis.marts import mart
+from analysis.rebooking import session_visits, user_outcomes, with_tier
+
+
+@model(
+    "reports.rpt_cohorts",
+    is_sql=True,
+    kind="FULL",
+    allow_partials=True,
+    owner="analytics",
+    description="One row per month and tier of the first session: its users, and how many of them rebooked.",
+    grain=["(month, tier)"],
+    references=["tier"],
+    column_descriptions={
+        "month": "First day of the month of the first session, UTC",
+        "tier": "The latest known tier of the mentor of the first session",
+        "users": "Users whose first session was in the month with a mentor of the tier",
+        "rebooked": "Of these, users with a later session within the rebooking window",
+        "mature_users": "Users whose whole window lies before the latest event",
+        "mature_rebooked": "Of the mature users, those who rebooked",
+        "is_mature": "The window of whoever came in the month's last moment has passed; until then the rate is too low",
+    },
+    audits=[
+        ("not_null", {"columns": exp.array("month", "tier", "users", "rebooked", "is_mature")}),
+        ("unique_combination_of_columns", {"columns": exp.array("month", "tier")}),
+        ("assert_rebooked_are_users", {}),
+        ("assert_mature_cohorts_are_observed", {}),
+    ],
+)
+def entrypoint(evaluator: MacroEvaluator) -> str:
+    window_days = evaluator.var("rebooking_window_days")
+    as_of = mart("stg_events").occurred_at.max().as_scalar()
+    outcomes = user_outcomes(session_visits(mart("fct_sessions")), window_days, as_of)
+    tiered = with_tier(outcomes, mart("dim_mentors"), "current", "first_at")
+    return str(ibis.to_sql(cohort_counts(tiered, window_days, as_of), dialect="duckdb"))

@@ -1,0 +1,41 @@
+"""Rebooking by the mentor of the first session; the SQL comes from `analysis`."""
+
+import ibis
+from sqlglot import exp
+from sqlmesh import model
+from sqlmesh.core.macros import MacroEvaluator
+
+from analysis.marts import mart
+from analysis.mentors import mentor_counts
+from analysis.rebooking import session_visits, user_outcomes, with_tier
+
+
+@model(
+    "reports.rpt_mentor_outcomes",
+    is_sql=True,
+    kind="FULL",
+    allow_partials=True,
+    owner="analytics",
+    description="One row per mentor with a tier who was some user's first: these users, and how many rebooked.",
+    grain=["mentor_id"],
+    references=["mentor_id", "tier"],
+    column_descriptions={
+        "mentor_id": "The mentor of the users' first session",
+        "tier": "The mentor's latest known tier",
+        "users": "Users whose first session was with the mentor",
+        "rebooked": "Of these, users with a later session with any mentor within the rebooking window",
+        "mature_users": "Users whose whole window lies before the latest event",
+        "mature_rebooked": "Of the mature users, those who rebooked",
+    },
+    audits=[
+        ("not_null", {"columns": exp.array("mentor_id", "tier", "users", "rebooked")}),
+        ("unique_values", {"columns": exp.array("mentor_id")}),
+        ("assert_rebooked_are_users", {}),
+    ],
+)
+def entrypoint(evaluator: MacroEvaluator) -> str:
+    window_days = evaluator.var("rebooking_window_days")
+    as_of = mart("stg_events").occurred_at.max().as_scalar()
+    outcomes = user_outcomes(session_visits(mart("fct_sessions")), window_days, as_of)
+    counts = mentor_counts(with_tier(outcomes, mart("dim_mentors"), "current", "first_at"))
+    return str(ibis.to_sql(counts, dialect="duckdb"))

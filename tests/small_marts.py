@@ -1,0 +1,38 @@
+"""Marts of a few rows, written straight into a database: what the metrics read, without a refresh."""
+
+from __future__ import annotations
+
+import duckdb
+
+from analysis.marts import COLUMNS
+
+TYPES = {
+    "string": "TEXT",
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "timestamp": "TIMESTAMP",
+}
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Empty tables of every mart and of `stg_events`."""
+    connection.execute("CREATE SCHEMA marts; CREATE SCHEMA staging")
+    for name, columns in COLUMNS.items():
+        described = ", ".join(f'"{column}" {TYPES[kind]}' for column, kind in columns.items())
+        connection.execute(f"CREATE TABLE {place(name)} ({described})")
+
+
+def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[dict]]) -> None:
+    """Replace the rows of every table; a column that a row lacks is null."""
+    for name, columns in COLUMNS.items():
+        connection.execute(f"DELETE FROM {place(name)}")
+        own = rows.get(name, [])
+        if own:
+            marks = ", ".join(f"({', '.join('?' for _ in columns)})" for _ in own)
+            values = [row.get(column) for row in own for column in columns]
+            connection.execute(f"INSERT INTO {place(name)} VALUES {marks}", values)
+
+
+def place(name: str) -> str:
+    return f"{'staging' if name.startswith('stg_') else 'marts'}.{name}"

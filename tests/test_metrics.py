@@ -1,0 +1,309 @@
+"""Every metric against the brute-force reference, on small random marts full of ties and limits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import duckdb
+import ibis
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ibis.expr.types import Table
+
+from analysis.cohorts import cohort_counts
+from analysis.confounding import COMPANY_SIZES, stratum_counts, with_company, with_month
+from analysis.document.sensitivity import WINDOWS
+from analysis.intent import intent_counts, user_intents
+from analysis.marts import mart
+from analysis.mentors import mentor_counts
+from analysis.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
+from analysis.reliability import (
+    booking_outcomes,
+    cancellation_counts,
+    delay_quantiles,
+    reliability_counts,
+    weekly_counts,
+)
+from analysis.sensitivity import other_approaches, variant_counts
+from analysis.time_to_rebooking import return_counts
+from tests import reference, small_marts
+from tests.conftest import EXAMPLES_FACTOR
+
+START = datetime(2023, 1, 17, 12, 0, 0, 500_000)
+AS_OF = START + timedelta(days=75)
+WINDOW = 30
+NO_SHOW_DAYS, ORPHAN_DAYS = 7, 1
+GROUP_A, GROUP_B = ["Gold"], ["Silver", "Bronze"]
+TICK = timedelta(microseconds=1)
+# Instants that meet, and that lie on either side of a day, a week, a month, a window and the moment of the answer.
+BASES = [timedelta(0), timedelta(days=14, hours=11, minutes=59, seconds=59, milliseconds=500)]
+STEPS = [timedelta(0)] * 6 + [
+    *(timedelta(days=days) + tick for days in (1, 30, 75) for tick in (-TICK, 0 * TICK, TICK))
+]
+MOMENTS = st.builds(lambda base, step: START + base + step, st.sampled_from(BASES), st.sampled_from(STEPS))
+WAITS = st.sampled_from([timedelta(hours=hours) + tick for hours in (1, 24, 72) for tick in (0 * TICK, TICK)])
+MENTOR_IDS = ["M-1", "M-2", "M-3", "M-9"]
+MENTORS = [
+    {"mentor_id": "M-1", "tier": "Gold", "valid_from": datetime(1970, 1, 1), "valid_to": START + timedelta(days=14)},
+    {"mentor_id": "M-1", "tier": "Silver", "valid_from": START + timedelta(days=14), "valid_to": None},
+    {"mentor_id": "M-2", "tier": "Gold", "valid_from": datetime(1970, 1, 1), "valid_to": None},
+    # Known late, and gone since.
+    {"mentor_id": "M-3", "tier": "Bronze", "valid_from": START + TICK, "valid_to": START + timedelta(days=45)},
+]
+# Hypothesis likes short lists, in which little meets.
+SIZES = st.sampled_from([0, 1, 8])
+COMPANIES = st.sampled_from(["c1", "c2", None])
+STATUSES = st.sampled_from(["active", "churned", None])
+
+
+@st.composite
+def marts(draw) -> dict[str, list[dict]]:
+    users = []
+    for user_id in (1, 2):  # user 3 is not in the export
+        for valid_from, valid_to in ((datetime(2022, 1, 1), START), (START, None)):
+            version = {"user_id": user_id, "company_id": draw(COMPANIES), "status": draw(STATUSES)}
+            users.append(version | {"valid_from": valid_from, "valid_to": valid_to})
+    pairs = st.tuples(st.integers(1, 3), st.sampled_from(MENTOR_IDS), MOMENTS)
+    sessions = [
+        {"session_id": name, "user_id": user_id, "mentor_id": mentor_id, "started_at": moment}
+        | {"is_duration_estimated": draw(st.booleans())}
+        for name, (user_id, mentor_id, moment) in _named(
+            draw, "s", draw(st.lists(pairs, min_size=draw(SIZES), max_size=12, unique=True))
+        )
+    ]
+    bookings = []
+    for name, (user_id, mentor_id, moment) in _named(
+        draw, "b", draw(st.lists(pairs, min_size=draw(SIZES), max_size=12, unique=True))
+    ):
+        status = draw(st.sampled_from(["attended", "cancelled", "confirmed", "pending"]))
+        is_confirmed = status == "confirmed" or (status != "pending" and draw(st.booleans()))
+        bookings.append(
+            {
+                "booking_id": name,
+                "user_id": user_id,
+                "mentor_id": mentor_id,
+                "requested_at": moment,
+                "booking_status": status,
+                "confirmed_at": moment + draw(WAITS) if is_confirmed else None,
+                "cancelled_at": moment + draw(WAITS) if status == "cancelled" else None,
+                "session_started_at": moment + draw(WAITS) if status == "attended" else None,
+                "is_rescheduled": status == "cancelled" and draw(st.booleans()),
+            }
+        )
+    return {"dim_users": users, "dim_mentors": MENTORS, "fct_sessions": sessions, "fct_bookings": bookings}
+
+
+def _named(draw, letter: str, rows: list) -> zip:
+    """Rows with their ids, in an order that is not that of the ids."""
+    return zip(draw(st.permutations([f"{letter}{number:02}" for number in range(len(rows))])), rows, strict=True)
+
+
+@pytest.fixture(scope="module")
+def expressions() -> dict[str, Table]:
+    """Every metric of unbound marts."""
+    sessions, bookings, users, mentors = (
+        mart(name) for name in ("fct_sessions", "fct_bookings", "dim_users", "dim_mentors")
+    )
+
+    def tiered(visits, window_days):
+        return with_tier(user_outcomes(visits, window_days, AS_OF), mentors, "current", "first_at")
+
+    outcomes = with_tier(
+        tiered(session_visits(sessions), WINDOW), mentors, "at_session", "first_at", column="other_tier"
+    )
+    unlimited = tiered(session_visits(sessions), None)
+    booked = booking_outcomes(with_tier(bookings, mentors, "current", "requested_at"), AS_OF, NO_SHOW_DAYS, ORPHAN_DAYS)
+    expressions = {
+        "outcomes": outcomes,
+        "without a limit": rebooking_counts(unlimited),
+        "returns": return_counts(outcomes, AS_OF),
+        "cohorts": cohort_counts(outcomes, WINDOW, AS_OF),
+        "cohorts without a limit": cohort_counts(unlimited, None, AS_OF),
+        "company": stratum_counts(with_company(outcomes, users), "company_id", GROUP_A, GROUP_B),
+        "company_size": stratum_counts(with_company(outcomes, users), "company_size", GROUP_A, GROUP_B),
+        "month": stratum_counts(with_month(outcomes), "month", GROUP_A, GROUP_B),
+        "mentors": mentor_counts(outcomes),
+        "variants": variant_counts(outcomes, users, list(WINDOWS)),
+        "intent": intent_counts(outcomes, user_intents(outcomes, bookings, WINDOW)),
+        "reliability": reliability_counts(booked),
+        "weeks": weekly_counts(booked),
+        "delays": delay_quantiles(booked),
+        "cancellations": cancellation_counts(booked),
+    }
+    for name, visits in other_approaches(sessions, bookings, users).items():
+        expressions[name] = rebooking_counts(tiered(visits, WINDOW))
+    return expressions
+
+
+@pytest.fixture(scope="module")
+def queries(expressions) -> dict[str, str]:
+    """The SQL that Ibis makes of each."""
+    return {name: str(ibis.to_sql(expression, dialect="duckdb")) for name, expression in expressions.items()}
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with duckdb.connect() as connection:
+        small_marts.create(connection)
+        yield connection
+
+
+def rows(engine, query: str) -> list[dict]:
+    result = engine.execute(query)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def keyed(found: list[dict], *keys: str) -> dict[tuple, dict]:
+    """Rows by their keys, each key once."""
+    by_key = {tuple(row[key] for key in keys): row for row in found}
+    assert len(by_key) == len(found)
+    return by_key
+
+
+FOUR = ("users", "rebooked", "mature_users", "mature_rebooked")
+
+
+def four_counts(found: list[dict], *keys: str) -> dict[tuple, tuple]:
+    return {key: tuple(row[name] for name in FOUR) for key, row in keyed(found, *keys).items()}
+
+
+@settings(max_examples=60 * EXAMPLES_FACTOR, deadline=None)
+@given(tables=marts())
+def test_metrics_of_users_equal_the_reference(engine, queries, tables):
+    small_marts.fill(engine, tables)
+    found = {name: rows(engine, query) for name, query in queries.items()}
+    sessions, bookings, users = (tables[name] for name in ("fct_sessions", "fct_bookings", "dim_users"))
+    visits = reference.session_visits(sessions)
+    outcomes = reference.outcomes(visits, MENTORS, WINDOW, AS_OF)
+
+    same = ("user_id", "mentor_id", "first_at", "next_at", "is_rebooked", "is_mature")
+    assert {tuple(row[name] for name in (*same, "tier", "other_tier")) for row in found["outcomes"]} == {
+        tuple(row[name] for name in (*same, "current", "at_session")) for row in outcomes
+    }
+    assert len(found["outcomes"]) == len(outcomes)
+
+    def by_tier(visits, window_days):
+        users = reference.outcomes(visits, MENTORS, window_days, AS_OF)
+        return reference.counts(users, lambda user: (user["current"],))
+
+    assert four_counts(found["without a limit"], "tier") == by_tier(visits, None)
+    assert four_counts(found["bookings"], "tier") == by_tier(reference.booking_visits(bookings, users), WINDOW)
+    own = reference.booking_visits(bookings, users, with_replacements=False)
+    assert four_counts(found["own bookings"], "tier") == by_tier(own, WINDOW)
+    recorded = reference.session_visits([row for row in sessions if not row["is_duration_estimated"]])
+    assert four_counts(found["recorded sessions"], "tier") == by_tier(recorded, WINDOW)
+
+    days = {key: [row["returned"], row["censored"]] for key, row in keyed(found["returns"], "tier", "day").items()}
+    assert days == reference.returns(outcomes, "current", AS_OF)
+
+    def month(user):
+        return user["first_at"].date().replace(day=1)
+
+    expected = reference.counts(outcomes, lambda user: (month(user), user["current"]))
+    for name, window_days in (("cohorts", WINDOW), ("cohorts without a limit", None)):
+        assert {row["month"]: row["is_mature"] for row in found[name]} == {
+            first: reference.is_mature_month(first, window_days, AS_OF) for first, _ in expected
+        }
+    assert four_counts(found["cohorts"], "month", "tier") == expected
+    assert four_counts(found["mentors"], "mentor_id", "tier") == reference.counts(
+        outcomes, lambda user: (user["mentor_id"], user["current"])
+    )
+
+    current = {row["user_id"]: row for row in users if row["valid_to"] is None}
+    company = {user_id: row["company_id"] for user_id, row in current.items()}
+    members = Counter(company.values())
+
+    def size(user):
+        name = company.get(user["user_id"])
+        return name and next(label for label, smallest in COMPANY_SIZES if members[name] >= smallest)
+
+    for name, key in (("company", lambda user: company.get(user["user_id"])), ("company_size", size), ("month", month)):
+        strata = reference.strata(outcomes, key, GROUP_A, GROUP_B)
+        counted = keyed(found[name], "events_a", "n_a", "events_b", "n_b")
+        assert {pattern: row["strata"] for pattern, row in counted.items()} == Counter(strata.values())
+
+    for pair, row in keyed(found["variants"], "tier", "other_tier").items():
+        own = [user for user in outcomes if (user["current"], user["at_session"]) == pair]
+        kept = [user for user in own if current.get(user["user_id"], {}).get("status") != "churned"]
+        assert (row["users"], row["kept_users"]) == (len(own), len(kept))
+        assert row["kept_rebooked"] == sum(user["is_rebooked"] for user in kept)
+        for window_days in WINDOWS:
+            within = [reference.is_within(user["next_at"], user["first_at"], window_days) for user in own]
+            assert row[f"rebooked_within_{window_days}"] == sum(within)
+    assert sum(row["users"] for row in found["variants"]) == len(outcomes)
+
+    for (tier,), row in keyed(found["intent"], "tier").items():
+        requests = [
+            [
+                booking["booking_status"]
+                for booking in bookings
+                if booking["user_id"] == user["user_id"]
+                and user["first_at"] < booking["requested_at"]
+                and reference.is_within(booking["requested_at"], user["first_at"], WINDOW)
+            ]
+            for user in outcomes
+            if user["current"] == tier
+        ]
+        assert (row["users"], row["with_intent"]) == (len(requests), sum(map(bool, requests)))
+        assert row["attended"] == sum("attended" in statuses for statuses in requests)
+        assert row["lost"] == sum(set(statuses) == {"cancelled"} for statuses in requests)
+
+
+@settings(max_examples=60 * EXAMPLES_FACTOR, deadline=None)
+@given(tables=marts())
+def test_metrics_of_bookings_equal_the_reference(engine, queries, tables):
+    small_marts.fill(engine, tables)
+    found = {name: rows(engine, queries[name]) for name in ("reliability", "weeks", "delays", "cancellations")}
+    bookings = [
+        row
+        | {
+            "tier": reference.tier_of(MENTORS, row["mentor_id"], None),
+            "week": row["requested_at"].date() - timedelta(days=row["requested_at"].weekday()),
+            "outcome": reference.booking_outcome(row, AS_OF, NO_SHOW_DAYS, ORPHAN_DAYS),
+        }
+        for row in tables["fct_bookings"]
+    ]
+    for name, key in (("reliability", "tier"), ("weeks", "week")):
+        counted = keyed(found[name], key)
+        assert set(counted) == {(row[key],) for row in bookings}
+        for (value,), row in counted.items():
+            own = [booking for booking in bookings if booking[key] == value]
+            outcomes = Counter(booking["outcome"] for booking in own)
+            names = ("attended", "cancelled", "no_show", "upcoming", "orphan", "open")
+            assert {name: row[name] for name in names} == {name: outcomes[name] for name in names}
+            assert row["bookings"] == len(own)
+            assert row["rescheduled"] == sum(booking["is_rescheduled"] for booking in own)
+
+    delays = keyed(found["delays"], "tier")
+    assert set(delays) == {(None,), *((row["tier"],) for row in bookings)}
+    for (tier,), row in delays.items():
+        own = [booking for booking in bookings if tier in (None, booking["tier"])]
+        for name, column in (("confirmation", "confirmed_at"), ("session", "session_started_at")):
+            hours = [(b[column] - b["requested_at"]) / timedelta(hours=1) for b in own if b[column] is not None]
+            assert row[f"{name}_n"] == len(hours)
+            for statistic, share in (("median", 0.5), ("p90", 0.9)):
+                expected = reference.quantile(hours, share)
+                assert row[f"{name}_{statistic}"] == (
+                    expected if expected is None else pytest.approx(expected, abs=1e-3)
+                )
+
+    cancelled = [row for row in bookings if row["booking_status"] == "cancelled"]
+    assert {
+        key: (row["cancelled"], row["rescheduled"])
+        for (key,), row in keyed(found["cancellations"], "lead_time").items()
+    } == {
+        name: (len(own), sum(row["is_rescheduled"] for row in own))
+        for name in {reference.lead_time(row) for row in cancelled}
+        for own in [[row for row in cancelled if reference.lead_time(row) == name]]
+    }
+
+
+def test_every_metric_is_also_sql_for_postgresql_and_spark(expressions):
+    """Nothing that only DuckDB has, as far as Ibis can tell without these engines."""
+    for name, expression in expressions.items():
+        assert ibis.to_sql(expression, dialect="postgres")
+        if name != "delays":  # Ibis writes fractions for Spark only where pyspark is installed
+            assert ibis.to_sql(expression, dialect="pyspark")
