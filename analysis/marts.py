@@ -48,10 +48,19 @@ COLUMNS = {
         "mentor_id": "string",
         "occurred_at": "timestamp",
     },
+    "rpt_user_outcomes": {
+        "user_id": "int64",
+        "mentor_id": "string",
+        "first_at": "timestamp",
+        "next_at": "timestamp",
+        "is_rebooked": "boolean",
+        "is_mature": "boolean",
+        "tier": "string",
+    },
 }
+_SCHEMAS = {"stg": "staging", "rpt": "reports"}
 
 
 def mart(name: str) -> Table:
-    """An unbound table of one mart, or of `stg_events`, as SQLMesh names it."""
-    schema = "staging" if name.startswith("stg_") else "marts"
-    return ibis.table(COLUMNS[name], name=name, database=schema)
+    """An unbound table of one mart, of `stg_events` or of `rpt_user_outcomes`, as SQLMesh names it."""
+    return ibis.table(COLUMNS[name], name=name, database=_SCHEMAS.get(name.split("_")[0], "marts"))

@@ -7,7 +7,6 @@ from sqlmesh.core.macros import MacroEvaluator
 
 from analysis.cohorts import cohort_counts
 from analysis.marts import mart
-from analysis.rebooking import session_visits, user_outcomes, with_tier
 
 
 @model(
@@ -38,6 +37,4 @@ from analysis.rebooking import session_visits, user_outcomes, with_tier
 def entrypoint(evaluator: MacroEvaluator) -> str:
     window_days = evaluator.var("rebooking_window_days")
     as_of = mart("stg_events").occurred_at.max().as_scalar()
-    outcomes = user_outcomes(session_visits(mart("fct_sessions")), window_days, as_of)
-    tiered = with_tier(outcomes, mart("dim_mentors"), "current", "first_at")
-    return str(ibis.to_sql(cohort_counts(tiered, window_days, as_of), dialect="duckdb"))
+    return str(ibis.to_sql(cohort_counts(mart("rpt_user_outcomes"), window_days, as_of), dialect="duckdb"))

@@ -7,7 +7,6 @@ from sqlmesh.core.macros import MacroEvaluator
 
 from analysis.marts import mart
 from analysis.mentors import mentor_counts
-from analysis.rebooking import session_visits, user_outcomes, with_tier
 
 
 @model(
@@ -34,8 +33,4 @@ from analysis.rebooking import session_visits, user_outcomes, with_tier
     ],
 )
 def entrypoint(evaluator: MacroEvaluator) -> str:
-    window_days = evaluator.var("rebooking_window_days")
-    as_of = mart("stg_events").occurred_at.max().as_scalar()
-    outcomes = user_outcomes(session_visits(mart("fct_sessions")), window_days, as_of)
-    counts = mentor_counts(with_tier(outcomes, mart("dim_mentors"), "current", "first_at"))
-    return str(ibis.to_sql(counts, dialect="duckdb"))
+    return str(ibis.to_sql(mentor_counts(mart("rpt_user_outcomes")), dialect="duckdb"))

@@ -6,7 +6,7 @@ from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
 from analysis.marts import mart
-from analysis.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
+from analysis.rebooking import rebooking_counts
 
 
 @model(
@@ -32,8 +32,4 @@ from analysis.rebooking import rebooking_counts, session_visits, user_outcomes, 
     ],
 )
 def entrypoint(evaluator: MacroEvaluator) -> str:
-    window_days = evaluator.var("rebooking_window_days")
-    as_of = mart("stg_events").occurred_at.max().as_scalar()
-    outcomes = user_outcomes(session_visits(mart("fct_sessions")), window_days, as_of)
-    counts = rebooking_counts(with_tier(outcomes, mart("dim_mentors"), "current", "first_at"))
-    return str(ibis.to_sql(counts, dialect="duckdb"))
+    return str(ibis.to_sql(rebooking_counts(mart("rpt_user_outcomes")), dialect="duckdb"))
