@@ -26,10 +26,20 @@ FORMATS: dict[str, Callable[[Any], str]] = {
 
 
 def written(kind: str, value: Any) -> str:
-    """A value as people read it; a dash when there is none."""
+    """A value, or both ends of an interval, as people read it; a dash when there is none."""
+    if isinstance(value, Interval):
+        return _written_interval(kind, written(kind, value.low), written(kind, value.high))
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return NO_VALUE
     return FORMATS[kind](value)
+
+
+def _written_interval(kind: str, low: str, high: str) -> str:
+    if NO_VALUE in (low, high):
+        return NO_VALUE if low == high else f"up to {high}" if low == NO_VALUE else f"{low} and more"
+    if kind == "rate":
+        return f"{low.removesuffix(' %')}–{high}"
+    return f"{low} to {high}" if kind == "points" else f"{low}–{high}"
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from reporting.content import Figure, Interval, Points, Section, Table, Terms, written
-from reporting.page import interval
+from reporting.content import Figure, Points, Section, Table, Terms, written
 
 
 def as_markdown(title: str, sections: list[Section], charts: Mapping[str, str]) -> str:
@@ -42,14 +41,10 @@ def _table(table: Table) -> list[str]:
         row([_escaped(column.title) for column in table.columns]),
         row(["---" if kind == "text" else "---:" for kind in kinds]),
         *(
-            row([_escaped(_written(kind, value)) for kind, value in zip(kinds, values, strict=True)])
+            row([_escaped(written(kind, value)) for kind, value in zip(kinds, values, strict=True)])
             for values in table.rows
         ),
     ]
-
-
-def _written(kind: str, value) -> str:
-    return interval(kind, value) if isinstance(value, Interval) else written(kind, value)
 
 
 def _escaped(text: str) -> str:

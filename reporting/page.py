@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from reporting.content import Column, Interval, Section, written
+from reporting.content import NO_VALUE, Column, Interval, Section, written
 from reporting.palette import scheme_styles
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -38,24 +38,11 @@ def as_html(
 
 def cell(column: Column, value) -> Markup | str:
     """The content of a table cell: text as it is, a figure rounded, with its exact value beside it for programs."""
-    if isinstance(value, Interval):
-        if value.low is None and value.high is None:
-            return written(column.kind, None)
-        low, high = _exact(value.low), _exact(value.high)
-        return Markup('<data value="{} {}">{}</data>').format(low, high, interval(column.kind, value))
-    if column.kind == "text" or value is None:
-        return written(column.kind, value)
-    return Markup('<data value="{}">{}</data>').format(_exact(value), written(column.kind, value))
-
-
-def interval(kind: str, value: Interval) -> str:
-    """An interval as people read it; a dash when there is none."""
-    low, high, absent = written(kind, value.low), written(kind, value.high), written(kind, None)
-    if absent in (low, high):
-        return absent if low == high else f"up to {high}" if low == absent else f"{low} and more"
-    if kind == "rate":
-        return f"{low.removesuffix(' %')}–{high}"
-    return f"{low} to {high}" if kind == "points" else f"{low}–{high}"
+    shown = written(column.kind, value)
+    if column.kind == "text" or shown == NO_VALUE:
+        return shown
+    exact = f"{_exact(value.low)} {_exact(value.high)}" if isinstance(value, Interval) else _exact(value)
+    return Markup('<data value="{}">{}</data>').format(exact, shown)
 
 
 def _exact(value: float | None) -> str:

@@ -10,7 +10,7 @@ from reporting.sections.wording import facts_in_words, more_left_out
 from reporting.selection import SHOWN_WEEKS_IN_TABLE
 
 Row = dict[str, Any]
-RATES = {"cancellation_rate": "cancellations", "no_show_rate": "no-shows", "orphan_rate": "requests never answered"}
+RATES = ("cancellation_rate", "no_show_rate", "orphan_rate")
 
 
 def reliability(document: Row, level: str) -> Section:
@@ -65,7 +65,7 @@ def reliability(document: Row, level: str) -> Section:
 def _reliability_in_time(part: Row) -> list:
     described = facts_in_words(
         (
-            RATES[chart["rate"]],
+            CHECK_NAMES[chart["rate"]],
             f"{written('rate', chart['center'])} overall, "
             + (
                 ", ".join(
@@ -82,7 +82,7 @@ def _reliability_in_time(part: Row) -> list:
     counts = ("bookings", "attended", "cancelled", "no_show", "orphan")
     weeks = part["weeks"][-SHOWN_WEEKS_IN_TABLE:]
     alerts = {
-        (RATES[chart["rate"]], point["week"])
+        (CHECK_NAMES[chart["rate"]], point["week"])
         for chart in part["control_charts"]
         for point in chart["points"]
         if point["is_alert"]
