@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,27 +150,44 @@ def rollback_command(settings: Settings) -> None:
     _say(f"{settings.warehouse} is again what was published before")
 
 
+def _question_options(command: Callable) -> Callable:
+    """What is asked, of which environment; the command gets the settings with it as `settings`."""
+
+    @_environment_option
+    @click.option("--window-days", help="Rebooking window in days, or none for no limit.")
+    @click.option("--group-a", help="Tiers of the first group, separated by commas.")
+    @click.option("--group-b", help="Tiers of the second group, separated by commas.")
+    @click.option("--tier-attribution", help="current, or at_session: the tier that held at the first session.")
+    @click.option("--as-of", help="ISO-8601 time, UTC unless it says otherwise [default: the latest event].")
+    @click.pass_obj
+    @wraps(command)
+    def with_settings(
+        settings: Settings,
+        *,
+        window_days: str | None,
+        group_a: str | None,
+        group_b: str | None,
+        tier_attribution: str | None,
+        **options,
+    ) -> None:
+        settings = load_settings(
+            warehouse=settings.warehouse,
+            gateway=settings.gateway,
+            rebooking_window_days=window_days,
+            group_a=group_a,
+            group_b=group_b,
+            tier_attribution=tier_attribution,
+        )
+        command(settings, **options)
+
+    return with_settings
+
+
 @cli.command("answer")
-@_environment_option
-@click.option("--window-days", help="Rebooking window in days, or none for no limit.")
-@click.option("--group-a", help="Tiers of the first group, separated by commas.")
-@click.option("--group-b", help="Tiers of the second group, separated by commas.")
-@click.option("--tier-attribution", help="current, or at_session: the tier that held at the first session.")
-@click.option("--as-of", help="ISO-8601 time, UTC unless it says otherwise [default: the latest event].")
+@_question_options
 @click.option("--full", is_flag=True, help="Every section, not only what comes first; JSON always has them.")
 @click.option("--format", "output", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
-@click.pass_obj
-def answer_command(
-    settings: Settings,
-    environment: str,
-    window_days: str | None,
-    group_a: str | None,
-    group_b: str | None,
-    tier_attribution: str | None,
-    as_of: str | None,
-    full: bool,
-    output: str,
-) -> None:
+def answer_command(settings: Settings, environment: str, as_of: str | None, full: bool, output: str) -> None:
     """The CEO's table; never writes."""
     import json
     import os
@@ -177,14 +196,6 @@ def answer_command(
     import presentation
     from analysis.published import answer_from_warehouse
 
-    settings = load_settings(
-        warehouse=settings.warehouse,
-        gateway=settings.gateway,
-        rebooking_window_days=window_days,
-        group_a=group_a,
-        group_b=group_b,
-        tier_attribution=tier_attribution,
-    )
     document = answer_from_warehouse(settings, environment, as_of, full or output == "json")
     if output == "json":
         text = json.dumps(document, indent=2) + "\n"
@@ -193,8 +204,31 @@ def answer_command(
     elif output == "markdown":
         text = presentation.as_markdown(document)
     else:
-        text = presentation.as_table(document, sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+        text = presentation.as_table(document, sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
     click.echo(text, nl=False)
+
+
+@cli.command("report")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@_question_options
+@click.option("--format", "output", type=click.Choice(["html", "md"]), default="html", show_default=True)
+@click.option(
+    "--charts",
+    type=click.Path(path_type=Path),
+    help="Folder for every chart as PNG and SVG; made if need be.",
+)
+def report_command(
+    settings: Settings, environment: str, as_of: str | None, out: Path, output: str, charts: Path | None
+) -> None:
+    """The same with pictures: one file that opens offline and prints well."""
+    from reporting.drawing_process import drawing_process
+    from reporting.report import check_target, read_report, write_report
+
+    out = _absolute(out)
+    check_target(out)
+    with drawing_process() if output == "html" or charts else nullcontext() as draw:
+        write_report(read_report(settings, environment, as_of), out, output, _absolute(charts), draw)
+    _say(f"wrote {out}")
 
 
 @cli.command("diff")

@@ -19,3 +19,7 @@ class WarehouseError(MentorAnalyticsError):
 
 class TransformError(MentorAnalyticsError):
     """A model or an audit failed."""
+
+
+class ReportError(MentorAnalyticsError):
+    """A report cannot be written where it was asked for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 EXAMPLES_FACTOR = int(os.environ.get("MENTOR_TEST_EXAMPLES_FACTOR", "1"))
 
 USERS_CSV = "user_id,company_id,signup_date,status\n1,7,2023-01-01,active\n2,7,2023-01-02,churned\n"
+HOSTILE_MENTOR = "<script>alert(1)</script>"
 MENTORS_CSV = "mentor_id,tier,hourly_rate\nM-1,Gold,200\nM-2,Silver,100\n"
 
 
@@ -85,3 +87,25 @@ def context(tmp_path_factory):
     context = Context(paths=[str(PROJECT_ROOT)], config=build_config(load_settings(warehouse=warehouse)))
     yield context
     context.close()
+
+
+@pytest.fixture(scope="session")
+def hostile_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample, built, with HTML for the names of a mentor and a company, and in a rejected row; read it only."""
+    from click.testing import CliRunner
+
+    from cli import cli
+    from settings import PROJECT_ROOT
+
+    folder = tmp_path_factory.mktemp("hostile")
+    for source in (PROJECT_ROOT / "seeds" / "sample").iterdir():
+        text = source.read_text(encoding="utf-8")
+        text = re.sub(r'^M-1,|"M-1"', lambda found: found.group().replace("M-1", HOSTILE_MENTOR), text, flags=re.M)
+        text = re.sub(r"^(\d+),23,", r"\1,</script>,", text, flags=re.M)
+        if source.name == "users_db_export.csv":
+            text += "<img src=x onerror=alert(1)>,1,2024-01-01,active\n"
+        (folder / source.name).write_text(text, encoding="utf-8")
+    warehouse = folder / "warehouse.duckdb"
+    result = CliRunner().invoke(cli, ["--warehouse", str(warehouse), "refresh", "--data", str(folder)])
+    assert result.exit_code == 0, result.output
+    return warehouse

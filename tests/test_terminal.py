@@ -1,19 +1,31 @@
-"""What is shown while a command works, on a real terminal and off it."""
+"""What is shown on a real terminal and off it, while a command works and as its result."""
 
 from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 import sys
 
+import pytest
+
+import presentation
 from settings import PROJECT_ROOT
+from tests.report_document import full_document
+
+CLI = [sys.executable, str(PROJECT_ROOT / "cli.py")]
 
 
-def shown_on_a_terminal(command: list[str]) -> str:
-    """What a command writes to stderr when that is a terminal."""
+def shown_on_a_terminal(command: list[str], stream: str = "stderr", **variables: str) -> str:
+    """What a command writes to stderr, or to stdout, when that is a terminal."""
     master, slave = pty.openpty()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=slave, env=os.environ | {"TERM": "xterm"})
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    process = subprocess.Popen(
+        command,
+        **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | {stream: slave},
+        env=environment | {"TERM": "xterm"} | variables,
+    )
     os.close(slave)
     shown = b""
     while True:
@@ -27,7 +39,7 @@ def shown_on_a_terminal(command: list[str]) -> str:
 
 
 def test_progress_is_shown_on_a_terminal_and_nowhere_else(warehouse):
-    command = [sys.executable, str(PROJECT_ROOT / "cli.py"), "--warehouse", str(warehouse), "refresh"]
+    command = [*CLI, "--warehouse", str(warehouse), "refresh"]
     shown = shown_on_a_terminal(command)
     for step in ("reading the models", "evaluating reports.rpt_reliability_by_tier", "prod is up to date"):
         assert step in shown
@@ -36,3 +48,43 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(warehouse):
     piped = subprocess.run(command, check=True, capture_output=True, text=True)
     assert (piped.stdout, piped.stderr.count("\n")) == ("", 4)
     assert "\x1b" not in piped.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)], ids=["empty", "set"]
+)
+def test_the_answer_is_coloured_on_a_terminal_unless_told_otherwise(hostile_warehouse, variables, coloured):
+    shown = shown_on_a_terminal([*CLI, "--warehouse", str(hostile_warehouse), "answer"], "stdout", **variables)
+    assert "Gold" in shown
+    assert ("\x1b" in shown) is coloured
+
+
+def test_the_answer_is_plain_in_a_pipe_that_may_close_early(hostile_warehouse):
+    command = f"{shlex.join([*CLI, '--warehouse', str(hostile_warehouse), 'answer'])} | head -1"
+    piped = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert piped.stderr == ""
+    assert piped.stdout.startswith("Yes: ")
+    assert "\x1b" not in piped.stdout
+
+
+def test_a_reader_who_is_gone_is_no_reason_for_a_traceback(hostile_warehouse):
+    read, write = os.pipe()
+    os.close(read)
+    command = [*CLI, "--warehouse", str(hostile_warehouse), "answer", "--format", "json"]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_the_answer_fits_80_columns_whatever_the_counts():
+    document = full_document()
+    document["warnings"].append("A caveat that is far too long for a single line, as caveats are: " + "word " * 30)
+    for part in document["rebooking"].values():
+        for row in (*part["tiers"], *part["groups"]):
+            row |= {"users": 12_345_678, "rebooked": 12_345_678, "mature_users": 12_345_678}
+    for row in (*document["reliability"]["tiers"], document["reliability"]["overall"]):
+        row |= {"bookings": 12_345_678, "attended": 12_345_678, "cancelled": 1_234_567, "rescheduled": 1_234_567}
+    shown = presentation.as_table(document, False)
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    assert "…" not in shown
+    assert "12,345,678" in shown

@@ -1,0 +1,74 @@
+"""What all loads of a warehouse together read, took and refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePath
+
+import duckdb
+
+from errors import WarehouseError
+
+
+@dataclass(frozen=True)
+class SourceLoads:
+    """All loads of one source: rows_read = rows_loaded + rows_known + rows_duplicate + rows_rejected.
+
+    `file` (its name alone), `checksum` (SHA-256) and `loaded_at` (UTC) are those of the latest load.
+    """
+
+    source: str
+    loads: int
+    rows_read: int
+    rows_loaded: int
+    rows_known: int
+    rows_duplicate: int
+    rows_rejected: int
+    file: str
+    checksum: str
+    loaded_at: datetime
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """How many rows of one source were rejected for one reason."""
+
+    source: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class LoadHistory:
+    """One row per source, in the order of their first loads, and one per source and reason of a rejection."""
+
+    sources: list[SourceLoads]
+    rejections: list[Rejection]
+
+
+def load_history(warehouse: duckdb.DuckDBPyConnection) -> LoadHistory:
+    """The loads and rejections of a warehouse that is open.
+
+    Raises:
+        WarehouseError: nothing was ever loaded into it.
+    """
+    try:
+        sources = warehouse.execute("""
+            SELECT
+                source, COUNT(*), SUM(rows_read)::BIGINT, SUM(rows_loaded)::BIGINT, SUM(rows_known)::BIGINT,
+                SUM(rows_duplicate)::BIGINT, SUM(rows_rejected)::BIGINT,
+                ARG_MAX(file, load_id), ARG_MAX(checksum, load_id), ARG_MAX(loaded_at, load_id)
+            FROM raw.loads GROUP BY source ORDER BY MIN(load_id)
+        """).fetchall()
+        rejections = warehouse.execute("""
+            SELECT source, reason, COUNT(*)
+            FROM raw.rejected_rows JOIN raw.loads USING (load_id)
+            GROUP BY source, reason ORDER BY MIN(load_id), source, COUNT(*) DESC, reason
+        """).fetchall()
+    except duckdb.CatalogException:
+        raise WarehouseError("nothing was loaded into this warehouse yet; run: python cli.py refresh") from None
+    return LoadHistory(
+        [SourceLoads(*row[:7], PurePath(row[7]).name, *row[8:]) for row in sources],
+        [Rejection(*row) for row in rejections],
+    )
