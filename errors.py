@@ -19,3 +19,11 @@ class WarehouseError(MentorAnalyticsError):
 
 class TransformError(MentorAnalyticsError):
     """A model or an audit failed."""
+
+
+class TimedOutError(MentorAnalyticsError):
+    """A command took longer than its time limit; nothing was published."""
+
+
+class InterruptedByUserError(MentorAnalyticsError):
+    """Ctrl-C or SIGTERM ended a command; nothing was published."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,19 @@ def event(event_id: str, **changes) -> dict:
     return fields | changes
 
 
+def write_data(
+    folder: Path, users: str = USERS_CSV, mentors: str = MENTORS_CSV, events: list | str | None = None
+) -> Path:
+    """Write a data folder: users and mentors as CSV text, events as a list or as raw text."""
+    folder.mkdir(exist_ok=True)
+    (folder / "users_db_export.csv").write_text(users, encoding="utf-8")
+    (folder / "mentor_tiers.csv").write_text(mentors, encoding="utf-8")
+    events = [event("e1")] if events is None else events
+    text = events if isinstance(events, str) else json.dumps(events)
+    (folder / "booking_events.json").write_text(text, encoding="utf-8")
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _nobody_is_notified(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A developer's own channels, of the environment or of .env, hear nothing of failures made by tests."""
@@ -41,19 +54,21 @@ def _nobody_is_notified(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytes
     monkeypatch.setenv("SQLMESH_DOTENV_PATH", str(no_file))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the runs of tests are logged: not in the project."""
+    folder = tmp_path_factory.getbasetemp() / "logs"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MENTOR_LOGS", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def data_folder(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a data folder: users and mentors as CSV text, events as a list or as raw text."""
+    """Writes a data folder of the test; see `write_data`."""
 
-    def write(users: str = USERS_CSV, mentors: str = MENTORS_CSV, events: list | str | None = None) -> Path:
-        folder = tmp_path / "data"
-        folder.mkdir(exist_ok=True)
-        (folder / "users_db_export.csv").write_text(users, encoding="utf-8")
-        (folder / "mentor_tiers.csv").write_text(mentors, encoding="utf-8")
-        events = [event("e1")] if events is None else events
-        text = events if isinstance(events, str) else json.dumps(events)
-        (folder / "booking_events.json").write_text(text, encoding="utf-8")
-        return folder
+    def write(**sources) -> Path:
+        return write_data(tmp_path / "data", **sources)
 
     return write
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,7 @@ import duckdb
 import pytest
 
 from settings import PROJECT_ROOT
-
-BIN = Path(sys.executable).parent
+from tests.processes import Command
 
 
 class ProjectCopy:
@@ -38,21 +35,18 @@ class ProjectCopy:
         assert text.count(old) == 1, (name, old)
         path.write_text(text.replace(old, new), encoding="utf-8")
 
-    def run(self, *command: str, **environment: str) -> str:
-        """Run a command that must succeed, and give what it printed."""
-        done = subprocess.run(
-            command, cwd=self.folder, env=os.environ | environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
+    def run(self, *words: str, **environment: str) -> str:
+        """Run `cli.py …` or `sqlmesh …`, which must succeed, and give what it printed."""
+        command = Command(self.folder, *words, **environment)
+        output = command.output()
+        assert command.wait() == 0, output
+        return output
 
     def cli(self, *arguments: str, **environment: str) -> str:
-        return self.run(sys.executable, "cli.py", *arguments, **environment)
+        return self.run("cli.py", *arguments, **environment)
 
     def plan(self, *arguments: str, **environment: str) -> str:
-        return self.run(
-            str(BIN / "sqlmesh"), "plan", *arguments, "--auto-apply", "--no-prompts", "--skip-tests", **environment
-        )
+        return self.run("sqlmesh", "plan", *arguments, "--auto-apply", "--no-prompts", "--skip-tests", **environment)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:

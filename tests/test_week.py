@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from benchmarks.kill import content
 from simulation.population import Scenario, simulate
 from tests.project_copy import ProjectCopy
-from tests.test_publication import content
 
 DAYS = 7
 CHANGE = (
