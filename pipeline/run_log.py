@@ -105,7 +105,7 @@ class Run:
             "error": self.error,
             "warnings": self.warnings,
             "files": self.files,
-            "models": [asdict(model) for model in self.models.values()],
+            "models": [asdict(model) | {"seconds": round(model.seconds, 3)} for model in self.models.values()],
             "failed_audits": self.failed_audits,
             "settings": self.settings.model_dump(mode="json"),
         }
@@ -129,11 +129,16 @@ def logged(run: Run, timeout: float | None, say: Callable[[str], None], clean_up
         TimedOutError, InterruptedByUserError: see `pipeline.interruption`.
     """
 
+    reasons: set[str] = set()
+
     def log(record: Record) -> None:
         try:
             append(run.settings.logs, run.started_at, record)
         except OSError as error:
-            say(f"warning: the run was not logged: {error.strerror or error}")
+            reason = error.strerror or str(error)
+            if reason not in reasons:
+                say(f"warning: the run was not logged: {reason}")
+            reasons.add(reason)
 
     def end(error: BaseException) -> None:
         named = {TimedOutError: "timed out", InterruptedByUserError: "interrupted"}

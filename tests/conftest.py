@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,6 +42,9 @@ def write_data(
     return folder
 
 
+ATTENDED = [event("e1"), event("e2", event_type="session_started", timestamp="2023-02-02T10:00:00Z")]
+
+
 @pytest.fixture(autouse=True)
 def _nobody_is_notified(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A developer's own channels, of the environment or of .env, hear nothing of failures made by tests."""
@@ -55,12 +59,19 @@ def _nobody_is_notified(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytes
 
 
 @pytest.fixture(scope="session", autouse=True)
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the runs of tests are logged: not in the project."""
-    folder = tmp_path_factory.getbasetemp() / "logs"
+def _runs_are_logged_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The runs of tests are not logged in the project."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MENTOR_LOGS", str(folder))
-        yield folder
+        patch.setenv("MENTOR_LOGS", str(tmp_path_factory.getbasetemp() / "logs"))
+        yield
+
+
+@pytest.fixture
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run log of the test's own."""
+    folder = tmp_path / "logs"
+    monkeypatch.setenv("MENTOR_LOGS", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -77,6 +88,28 @@ def data_folder(tmp_path: Path) -> Callable[..., Path]:
 def warehouse(tmp_path: Path) -> Path:
     """Where a test's warehouse goes; nothing is there yet."""
     return tmp_path / "warehouse.duckdb"
+
+
+@pytest.fixture(scope="session")
+def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse refreshed from one booking and its session, not to be changed."""
+    from click.testing import CliRunner
+
+    from cli import cli
+
+    folder = tmp_path_factory.mktemp("refreshed")
+    data = write_data(folder / "data", events=ATTENDED)
+    warehouse = folder / "warehouse.duckdb"
+    done = CliRunner().invoke(cli, ["--warehouse", str(warehouse), "refresh", "--data", str(data)])
+    assert done.exit_code == 0, done.output
+    return warehouse
+
+
+@pytest.fixture
+def published(refreshed: Path, warehouse: Path) -> Path:
+    """A copy of `refreshed` that a test may change."""
+    shutil.copyfile(refreshed, warehouse)
+    return warehouse
 
 
 @pytest.fixture

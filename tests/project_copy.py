@@ -15,9 +15,16 @@ from tests.processes import Command
 
 
 class ProjectCopy:
-    """The project's files in a folder of their own, with a warehouse beside them."""
+    """The project's files in a folder of their own, with a warehouse beside them.
+
+    An empty folder gets the files that git knows; a folder that has a project is taken as it is.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.warehouse = folder / "warehouse.duckdb"
+        if folder.exists() and any(folder.iterdir()):
+            return
         command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
         files = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
         if files.returncode:
@@ -25,8 +32,11 @@ class ProjectCopy:
         for name in files.stdout.splitlines():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT_ROOT / name, folder / name)
-        self.folder = folder
-        self.warehouse = folder / "warehouse.duckdb"
+
+    def copy(self, folder: Path) -> ProjectCopy:
+        """The same project and warehouse, as they are now, in another folder."""
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(".next", ".previous"))
+        return ProjectCopy(folder)
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace the one place where a file says `old`."""

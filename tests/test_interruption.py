@@ -13,8 +13,8 @@ from pipeline.interruption import begin_publishing, interruptible, stop_if_asked
 from settings import PROJECT_ROOT
 from tests.processes import Command
 from tests.test_answer import run
-from tests.test_publication import digest, leftovers, published, refreshed  # noqa: F401
-from tests.test_run_log import history, logs  # noqa: F401
+from tests.test_publication import digest, leftovers
+from tests.test_run_log import history
 
 QUERY = "SELECT COUNT(*) FROM range(100000) AS a, range(100000000) AS b WHERE hash(a) = hash(b)"
 
@@ -58,7 +58,7 @@ def check_end(command: Command, warehouse, before: str, outcome: str, line: str)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_a_signal_ends_a_running_query(published, logs, number):  # noqa: F811
+def test_a_signal_ends_a_running_query(published, logs, number):
     before = digest(published)
     command = start(published, "query()", "ingest")
     wait_for(command, "slow")
@@ -67,7 +67,7 @@ def test_a_signal_ends_a_running_query(published, logs, number):  # noqa: F811
     check_end(command, published, before, "interrupted", f"interrupted by {number.name}; nothing was published")
 
 
-def test_a_time_limit_ends_a_refresh_within_sqlmesh(published, logs):  # noqa: F811
+def test_a_time_limit_ends_a_refresh_within_sqlmesh(published, logs):
     before = digest(published)
     script = f"""
 import sys
@@ -88,7 +88,7 @@ cli(sys.argv[1:])
     check_end(command, published, before, "timed out", "timed out after 8 s; nothing was published")
 
 
-def test_what_does_not_obey_is_ended(published, logs):  # noqa: F811
+def test_what_does_not_obey_is_ended(published, logs):
     before = digest(published)
     deaf = """
     while True:
@@ -101,7 +101,7 @@ def test_what_does_not_obey_is_ended(published, logs):  # noqa: F811
     check_end(command, published, before, "timed out", "timed out after 2 s; nothing was published")
 
 
-def test_a_second_signal_ends_at_once(published, logs):  # noqa: F811
+def test_a_second_signal_ends_at_once(published, logs):
     before = digest(published)
     deaf = """
     try:

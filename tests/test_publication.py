@@ -20,11 +20,11 @@ from errors import WarehouseError
 from ingest.load import ingest
 from pipeline.publication import next_state, remove, roll_back
 from settings import PROJECT_ROOT, load_settings
-from tests.conftest import EXAMPLES_FACTOR, MENTORS_CSV, event, write_data
+from tests.conftest import ATTENDED, EXAMPLES_FACTOR, MENTORS_CSV, event, write_data
 from tests.processes import Command
 from tests.test_answer import run
 
-FIRST = [event("e1"), event("e2", event_type="session_started", timestamp="2023-02-02T10:00:00Z")]
+FIRST = ATTENDED
 SECOND = [*FIRST, event("e3", event_type="session_started", timestamp="2023-02-03T10:00:00Z")]
 
 
@@ -34,22 +34,6 @@ def digest(file: Path) -> str:
 
 def start_refresh(warehouse: Path, folder: Path) -> Command:
     return Command(PROJECT_ROOT, "cli.py", "--warehouse", str(warehouse), "refresh", "--data", str(folder))
-
-
-@pytest.fixture(scope="module")
-def refreshed(tmp_path_factory) -> Path:
-    """A warehouse refreshed from the first events; tests work on copies of it."""
-    folder = tmp_path_factory.mktemp("refreshed")
-    write_data(folder / "data", events=FIRST)
-    warehouse = folder / "warehouse.duckdb"
-    run(warehouse, "refresh", "--data", str(folder / "data"))
-    return warehouse
-
-
-@pytest.fixture
-def published(refreshed, warehouse) -> Path:
-    shutil.copyfile(refreshed, warehouse)
-    return warehouse
 
 
 def leftovers(warehouse: Path) -> set[str]:
