@@ -28,11 +28,11 @@ class _Guard:
         self.timeout = timeout
         self.last_words = last_words
         self.error: MentorAnalyticsError | None = None
-        self.is_publishing = False
+        self.is_closed = False  # from publishing on, and once the block is left, signals change nothing
         self.watchdog: threading.Timer | None = None
 
     def on_signal(self, number: int, _frame: object) -> None:
-        if self.is_publishing:
+        if self.is_closed:
             return
         if self.error:
             if number != signal.SIGALRM:
@@ -80,7 +80,9 @@ def interruptible(timeout: float | None, last_words: Callable[[MentorAnalyticsEr
         if timeout is not None:
             signal.setitimer(signal.ITIMER_REAL, timeout)
         yield
+        guard.is_closed = True
     except BaseException:
+        guard.is_closed = True
         if guard.error:
             raise guard.error from None
         raise
@@ -88,7 +90,7 @@ def interruptible(timeout: float | None, last_words: Callable[[MentorAnalyticsEr
         signal.setitimer(signal.ITIMER_REAL, 0)
         _guard = None
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
         if guard.watchdog:
             guard.watchdog.cancel()
 
@@ -102,5 +104,5 @@ def stop_if_asked() -> None:
 def begin_publishing() -> None:
     """From here on no signal stops the command; stop now if one came before."""
     if _guard:
-        _guard.is_publishing = True
+        _guard.is_closed = True
     stop_if_asked()

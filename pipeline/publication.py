@@ -87,19 +87,21 @@ def discard_next_state() -> None:
 def roll_back(warehouse: Path, wait_seconds: float = 0, say: Callable[[str], None] = lambda _: None) -> None:
     """Put the state before in the place of the published one, and the other way round.
 
+    A published file that somebody deleted comes back as the state before.
+
     Raises:
         WarehouseError: there is no state before, or another process writes or holds the warehouse.
     """
     with _only_writer(warehouse, wait_seconds, say) as real:
         previous = _beside(real, ".previous")
         kept = _kept(previous)
-        if kept.exists() and real.exists():
+        if kept.exists():
             # A kill came while a state was published: before its rename, or between the two renames.
-            if filecmp.cmp(kept, real, shallow=False):
+            if real.exists() and filecmp.cmp(kept, real, shallow=False):
                 kept.unlink()
             else:
                 kept.replace(previous)
-        if not real.exists() or not previous.exists():
+        if not previous.exists():
             raise WarehouseError(f"there is no earlier state of {warehouse} to go back to")
         with _published(warehouse) as published:
             begin_publishing()
@@ -177,6 +179,8 @@ def _only_writer(warehouse: Path, wait_seconds: float, say: Callable[[str], None
         raise WarehouseError(f"the warehouse {warehouse} cannot be written: {error.strerror or error}") from None
     except duckdb.Error as error:
         line = str(error).strip().splitlines()[0]
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise WarehouseError(f"this takes more memory than memory_limit allows: {line}") from None
         raise WarehouseError(f"the warehouse {warehouse} cannot be written: {line}") from None
 
 

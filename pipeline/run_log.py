@@ -196,7 +196,9 @@ def read_runs(logs: Path, limit: int) -> tuple[list[Record], int]:
         for line in path.read_bytes().splitlines():
             try:
                 record = json.loads(line)
-                run_id, outcome, *_ = (record[name] for name in _ALWAYS_THERE)
+                run_id, outcome, command, started_at, *_ = (record[name] for name in _ALWAYS_THERE)
+                if not all(isinstance(text, str) for text in (run_id, outcome, command, started_at)):
+                    raise TypeError("not a line of ours")
             except (ValueError, KeyError, TypeError):
                 damaged += bool(line.strip())
                 continue
@@ -222,6 +224,6 @@ def _is_alive(record: Record) -> bool:
         os.kill(record["process"], 0)
     except PermissionError:
         return True  # somebody else's
-    except (OSError, TypeError):
+    except (OSError, OverflowError, TypeError):
         return False
     return True

@@ -116,6 +116,16 @@ def test_rollback_shows_the_state_before_and_goes_back_again(data_folder, wareho
     assert digest(warehouse) == second
 
 
+def test_rollback_brings_back_a_deleted_warehouse_as_it_was_before(data_folder, warehouse):
+    ingest(warehouse, data_folder(events=FIRST))
+    first = digest(warehouse)
+    run(warehouse, "ingest", "--data", str(data_folder(events=SECOND)))
+    warehouse.unlink()
+    run(warehouse, "rollback")
+    assert digest(warehouse) == first
+    assert "no earlier state" in run(warehouse, "rollback", exit_code=1).stderr
+
+
 def test_rollback_after_a_kill_between_the_two_renames(data_folder, warehouse):
     ingest(warehouse, data_folder(events=FIRST))
     first = digest(warehouse)
@@ -234,8 +244,16 @@ def test_a_full_disk_is_told_in_one_line_and_changes_nothing(data_folder, publis
         failed = run(published, "ingest", "--data", str(folder), exit_code=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    errors = [line for line in failed.stderr.splitlines() if not line.endswith("unchanged since its last load")]
-    assert len(errors) == 1
-    assert "cannot be written" in errors[0]
+    *loads, error = failed.stderr.splitlines()
+    assert error.startswith(f"error: the warehouse {published} cannot be written: ")
+    assert all(line.startswith(("users_db", "mentor_tiers", "booking_events")) for line in loads)
     assert digest(published) == before
     assert leftovers(published) == set()
+
+
+def test_too_little_memory_is_told_in_one_line(data_folder, warehouse, monkeypatch):
+    monkeypatch.setenv("MENTOR_MEMORY_LIMIT", "20MB")
+    failed = run(warehouse, "ingest", "--data", str(data_folder()), exit_code=1)
+    assert failed.stderr.startswith("error: this takes more memory than memory_limit allows: Out of Memory Error")
+    assert failed.stderr.count("\n") == 1
+    assert not warehouse.exists()
