@@ -22,7 +22,7 @@ def build_config(settings: Settings) -> Config:
         gateways={
             "duckdb": GatewayConfig(
                 connection=DuckDBConnectionConfig(
-                    database=str(settings.warehouse), connector_config=engine_options(settings)
+                    database=str(settings.warehouse), connector_config=engine_options(settings, settings.warehouse)
                 ),
             )
         },

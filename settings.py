@@ -143,15 +143,11 @@ class Settings(BaseSettings):
         return self
 
     def engine_options(self) -> dict[str, Any]:
-        """The limits of the engine, as DuckDB's options; what is not set is left to DuckDB."""
+        """How much the engine may use, as DuckDB's options; what is not set is left to DuckDB."""
         limit = self.memory_limit
         if limit and limit.endswith("%"):
             limit = f"{int(_memory_bytes() * float(limit[:-1]) / 100 / 1024)}KiB"
-        options = {
-            "memory_limit": limit,
-            "threads": self.threads,
-            "temp_directory": str(self.temp_directory) if self.temp_directory else None,
-        }
+        options = {"memory_limit": limit, "threads": self.threads}
         return {name: value for name, value in options.items() if value is not None}
 
     def model_variables(self) -> dict[str, Any]:

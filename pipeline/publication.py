@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import filecmp
+import glob
 import os
 import shutil
 import time
@@ -25,7 +26,7 @@ from typing import BinaryIO, TextIO
 import duckdb
 
 from errors import WarehouseError
-from ingest.warehouse import connect
+from ingest.warehouse import connect, remove_abandoned_spill
 from pipeline.interruption import begin_publishing
 
 _POLL_SECONDS = 0.2
@@ -63,6 +64,7 @@ def next_state(
         _building = state.file
         try:
             _clear(state.file)
+            remove_abandoned_spill(warehouse)
             with _published(warehouse) as published:
                 if published:
                     _copy(published, state.file)
@@ -139,7 +141,8 @@ def _wal(file: Path) -> Path:
 def _clear(file: Path) -> None:
     file.unlink(missing_ok=True)
     _wal(file).unlink(missing_ok=True)
-    shutil.rmtree(file.with_name(f"{file.name}.tmp"), ignore_errors=True)
+    for spill in file.parent.glob(f"{glob.escape(file.name)}.tmp*"):
+        shutil.rmtree(spill, ignore_errors=True)
 
 
 def _kept(previous: Path) -> Path:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from errors import InterruptedByUserError, MentorAnalyticsError, TimedOutError
+from ingest.warehouse import is_alive
 from pipeline.interruption import interruptible
 from settings import PROJECT_ROOT, Settings
 
@@ -214,16 +215,6 @@ def read_runs(logs: Path, limit: int) -> tuple[list[Record], int]:
 def _with_end(record: Record) -> Record:
     if record["outcome"] != "started":
         return record
-    return record | {"outcome": "running" if _is_alive(record) else "killed"}
-
-
-def _is_alive(record: Record) -> bool:
-    if record["host"] != socket.gethostname():
-        return False
-    try:
-        os.kill(record["process"], 0)
-    except PermissionError:
-        return True  # somebody else's
-    except (OSError, OverflowError, TypeError):
-        return False
-    return True
+    process = record["process"]
+    is_running = record["host"] == socket.gethostname() and isinstance(process, int) and is_alive(process)
+    return record | {"outcome": "running" if is_running else "killed"}

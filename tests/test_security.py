@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import subprocess
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -100,16 +101,24 @@ def test_numbers_of_the_limits_are_checked_and_reach_every_connection(warehouse,
     monkeypatch.setenv("MENTOR_THREADS", "1")
     monkeypatch.setenv("MENTOR_TEMP_DIRECTORY", str(tmp_path / "spill"))
     names = "SELECT current_setting('memory_limit'), current_setting('threads'), current_setting('temp_directory')"
-    expected = ("512.0 MiB", 1, str(tmp_path / "spill"))
     with connect(warehouse) as connection:
-        assert connection.execute(names).fetchone() == expected
+        *limits, spill = connection.execute(names).fetchone()
+    assert limits == ["512.0 MiB", 1]
+    assert Path(spill).parent == tmp_path / "spill"
 
     from config import build_config
 
     gateway = build_config(load_settings(warehouse=warehouse)).gateways["duckdb"]
     adapter = gateway.connection.create_engine_adapter()
-    assert adapter.fetchone(names) == expected
+    assert adapter.fetchone(names) == (*limits, spill)
     adapter.close()
+
+
+def test_a_folder_for_spilling_that_cannot_be_made_is_told(data_folder, warehouse, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MENTOR_TEMP_DIRECTORY", str(tmp_path / "file"))
+    failed = run(warehouse, "ingest", "--data", str(data_folder()), exit_code=1)
+    assert failed.stderr == f"error: the temp_directory {tmp_path / 'file'} cannot be made: File exists\n"
 
 
 @pytest.mark.parametrize("value", ["1", "0GB", "101%", "lots", "-1GB", "1GB'; DROP"])
