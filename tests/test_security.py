@@ -137,6 +137,7 @@ def test_a_share_of_the_memory_is_one(monkeypatch):
 
 def test_git_ignores_secrets_warehouses_and_logs():
     names = [".env", "warehouse.duckdb", ".next/warehouse.duckdb", ".previous/warehouse.duckdb", "logs/2026/01/x.jsonl"]
+    names += ["warehouse.duckdb.wal", "warehouse.duckdb.tmp-host-1/x"]
     done = subprocess.run(
         ["git", "check-ignore", *names], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
     )
