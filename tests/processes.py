@@ -11,6 +11,7 @@ import os
 import runpy
 import sys
 import tempfile
+import weakref
 from pathlib import Path
 
 # The parent imports pytest's own start once, not each child.
@@ -26,6 +27,7 @@ class Command:
         descriptor, name = tempfile.mkstemp(prefix="command-")
         os.close(descriptor)
         self._output = Path(name)
+        weakref.finalize(self, self._output.unlink, missing_ok=True)
         arguments = (str(folder), words, dict(os.environ) | environment, name)
         self._process = _forkserver.Process(target=_run, args=arguments)
         self._process.start()
