@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from errors import MentorAnalyticsError
+from errors import MentorAnalyticsError, SettingsError
 from pipeline.notifications import configured_channels, one_message
 from settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from ingest.load import Load
+    from ingest.load import Load, Sources
+    from pipeline.run_log import Run
 
 # What may run unattended: its failures are told by Slack and e-mail where these are set.
 UNATTENDED = {"ingest", "transform", "refresh"}
@@ -57,7 +59,21 @@ def cli(context: click.Context, warehouse: Path | None, gateway: str | None) -> 
     context.obj = load_settings(warehouse=_absolute(warehouse), gateway=gateway)
 
 
-_environment_option = click.option("--env", "environment", default="prod", show_default=True, help="The environment.")
+def _environment_name(_context: click.Context, option: click.Parameter, name: str) -> str:
+    """The name as SQLMesh keeps it: it becomes part of the names of schemas."""
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise SettingsError(f"{option.opts[0]} {name!r} is no name of an environment; use a to z, 0 to 9 and _")
+    return name
+
+
+_environment_option = click.option(
+    "--env", "environment", default="prod", show_default=True, callback=_environment_name, help="The environment."
+)
+_timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds after which the command is ended, and nothing published [default: no limit].",
+)
 
 
 def _say(line: str) -> None:
@@ -78,66 +94,96 @@ def _say_loads(loads: list[Load]) -> None:
             _say(f"{load.file.name}: {note}")
 
 
-def _write(settings: Settings, data: Path | None, environment: str | None) -> None:
-    """Load a data folder, if one is given, and transform an environment, if one is given; publish both at once."""
+@contextmanager
+def _logged(run: Run, timeout: float | None = None) -> Iterator[None]:
+    """Write what runs inside to the run log; Ctrl-C, SIGTERM and the time limit end it cleanly."""
+    from pipeline.publication import discard_next_state
+    from pipeline.run_log import logged
+
+    with logged(run, timeout, _say, discard_next_state):
+        yield
+
+
+def _write(run: Run) -> None:
+    """Load the run's data folder, if it has one, and transform its environment, if any; publish both at once."""
     from ingest.load import find_sources, ingest_sources, unchanged_loads
     from pipeline.progress import is_up_to_date
     from pipeline.publication import next_state
     from terminal import live_progress
 
+    settings, environment = run.settings, run.environment
     with live_progress() as on_step:
         on_step("reading the files")
-        sources = find_sources(data) if data else []
+        sources = find_sources(run.data) if run.data else []
+        run.files = [{"file": str(file.path), "checksum": file.checksum} for _, file in sources]
         known = unchanged_loads(settings.warehouse, sources)
         if len(known) == len(sources) and (not environment or is_up_to_date(settings.warehouse, environment)):
-            _say_loads(known)
+            _told(run, sources, known)
+            run.outcome = "unchanged"
             if environment:
                 _say(f"{environment} is up to date; nothing new")
             return
         with next_state(settings.warehouse, settings.lock_wait_seconds, _say) as state:
             settings = settings.model_copy(update={"warehouse": state.file})
             if sources:
-                _say_loads(ingest_sources(settings.warehouse, sources, on_step))
+                _told(run, sources, ingest_sources(settings.warehouse, sources, on_step))
             if environment:
-                _transform(settings, environment, on_step)
+                _transform(run, settings, on_step)
             on_step("publishing")
         if environment:
             _say(f"{environment} is up to date")
 
 
-def _transform(settings: Settings, environment: str, on_step: Callable[[str], None]) -> None:
+def _told(run: Run, sources: Sources, loads: list[Load]) -> None:
+    _say_loads(loads)
+    run.add_loads(sources, loads)
+
+
+def _transform(run: Run, settings: Settings, on_step: Callable[[str], None]) -> None:
     from pipeline.transform import transform
 
-    done = transform(settings, environment, on_step)
+    done = transform(settings, run.environment, on_step, run)
+    run.warnings += done.warnings
     for warning in done.warnings:
         _say(f"warning: {warning}")
     for fact, moment in done.restated_from.items():
         _say(f"{fact} restated from {moment:%Y-%m-%d %H:%M:%S}")
 
 
+def _work(command: str, settings: Settings, data: Path | None, environment: str | None, timeout: float | None) -> None:
+    from pipeline.run_log import Run
+
+    run = Run(command, settings, environment, data)
+    with _logged(run, timeout):
+        _write(run)
+
+
 @cli.command("ingest")
 @_data_option
+@_timeout_option
 @click.pass_obj
-def ingest_command(settings: Settings, data: Path | None) -> None:
+def ingest_command(settings: Settings, data: Path | None, timeout: float | None) -> None:
     """Load what is new in the data folder into the warehouse."""
-    _write(settings, _absolute(data) or settings.data, None)
+    _work("ingest", settings, _absolute(data) or settings.data, None, timeout)
 
 
 @cli.command("transform")
 @_environment_option
+@_timeout_option
 @click.pass_obj
-def transform_command(settings: Settings, environment: str) -> None:
+def transform_command(settings: Settings, environment: str, timeout: float | None) -> None:
     """Bring every model up to date and audit it."""
-    _write(settings, None, environment)
+    _work("transform", settings, None, environment, timeout)
 
 
 @cli.command("refresh")
 @_data_option
 @_environment_option
+@_timeout_option
 @click.pass_obj
-def refresh_command(settings: Settings, data: Path | None, environment: str) -> None:
+def refresh_command(settings: Settings, data: Path | None, environment: str, timeout: float | None) -> None:
     """The whole pipeline: load what is new, bring every model up to date, audit, publish."""
-    _write(settings, _absolute(data) or settings.data, environment)
+    _work("refresh", settings, _absolute(data) or settings.data, environment, timeout)
 
 
 @cli.command("rollback")
@@ -145,8 +191,10 @@ def refresh_command(settings: Settings, data: Path | None, environment: str) -> 
 def rollback_command(settings: Settings) -> None:
     """Show again what was published before the last change; once more undoes it."""
     from pipeline.publication import roll_back
+    from pipeline.run_log import Run
 
-    roll_back(settings.warehouse, settings.lock_wait_seconds, _say)
+    with _logged(Run("rollback", settings)):
+        roll_back(settings.warehouse, settings.lock_wait_seconds, _say)
     _say(f"{settings.warehouse} is again what was published before")
 
 
@@ -181,6 +229,24 @@ def _question_options(command: Callable) -> Callable:
         command(settings, **options)
 
     return with_settings
+
+
+@cli.command("history")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs.")
+@click.option("--format", "output", type=click.Choice(["table", "json"]), default="table")
+@click.pass_obj
+def history_command(settings: Settings, limit: int, output: str) -> None:
+    """What ran when, with which rows and which outcome; newest first."""
+    import presentation
+    from pipeline.run_log import read_runs
+
+    try:
+        runs, damaged = read_runs(settings.logs, limit)
+    except OSError as error:
+        raise SettingsError(f"the run log {settings.logs} cannot be read: {error.strerror or error}") from None
+    if damaged:
+        _say(f"warning: {damaged:,} damaged lines in {settings.logs} were left out")
+    click.echo(presentation.history(runs, output))
 
 
 @cli.command("answer")
@@ -232,8 +298,14 @@ def report_command(
 
 
 @cli.command("diff")
-@click.option("--env", "environment", required=True, help="The environment to compare.")
-@click.option("--base", default="prod", show_default=True, help="The environment to compare it with.")
+@click.option("--env", "environment", required=True, callback=_environment_name, help="The environment to compare.")
+@click.option(
+    "--base",
+    default="prod",
+    show_default=True,
+    callback=_environment_name,
+    help="The environment to compare it with.",
+)
 @click.option("--as-of", help="ISO-8601 time, UTC unless it says otherwise [default: the latest event].")
 @click.option("--format", "output", type=click.Choice(["table", "json", "csv"]), default="table")
 @click.pass_obj
@@ -253,10 +325,11 @@ def rejects_command(settings: Settings) -> None:
     import sys
 
     from ingest.load import rejected_rows
+    from presentation import spreadsheet_safe
 
     writer = csv.writer(sys.stdout)
     writer.writerow(("load_id", "file", "position", "reason", "raw_text"))
-    writer.writerows(rejected_rows(settings.warehouse))
+    writer.writerows(map(spreadsheet_safe, rejected_rows(settings.warehouse)))
 
 
 def _rates(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
@@ -340,10 +413,12 @@ def simulate_command(
 def reset_command(settings: Settings, yes: bool) -> None:
     """Empty the warehouse; the only command that destroys."""
     from pipeline.publication import remove
+    from pipeline.run_log import Run
 
     if not yes:
         raise click.UsageError(f"this deletes {settings.warehouse}; say --yes to do it")
-    remove(settings.warehouse, settings.lock_wait_seconds, _say)
+    with _logged(Run("reset", settings)):
+        remove(settings.warehouse, settings.lock_wait_seconds, _say)
     click.echo(f"{settings.warehouse} is gone", err=True)
 
 

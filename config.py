@@ -9,6 +9,7 @@ from sqlmesh.core.config import (
     PlanConfig,
 )
 
+from ingest.warehouse import engine_options
 from pipeline.notification_target import FailureNotification
 from pipeline.notifications import configured_channels
 from settings import HISTORY_START, Settings, load_settings
@@ -20,7 +21,9 @@ def build_config(settings: Settings) -> Config:
     return Config(
         gateways={
             "duckdb": GatewayConfig(
-                connection=DuckDBConnectionConfig(database=str(settings.warehouse)),
+                connection=DuckDBConnectionConfig(
+                    database=str(settings.warehouse), connector_config=engine_options(settings, settings.warehouse)
+                ),
             )
         },
         default_gateway=settings.gateway,

@@ -23,3 +23,11 @@ class TransformError(MentorAnalyticsError):
 
 class ReportError(MentorAnalyticsError):
     """A report cannot be written where it was asked for."""
+
+
+class TimedOutError(MentorAnalyticsError):
+    """A command took longer than its time limit; nothing was published."""
+
+
+class InterruptedByUserError(MentorAnalyticsError):
+    """Ctrl-C or SIGTERM ended a command; nothing was published."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 Row = dict[str, Any]
+
+# What makes a spreadsheet take a text for a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 CHECK_NAMES = {
     "orphan_rate": "requests never answered",
@@ -24,6 +28,15 @@ class Section(NamedTuple):
     header: list[str]
     rows: list[list[str]]
     notes: tuple[str, ...] = ()
+
+
+def spreadsheet_safe(cells: Iterable[Any]) -> list[Any]:
+    """The cells of a CSV row; a text that a spreadsheet would run as a formula gets an apostrophe before it.
+
+    >>> spreadsheet_safe(["=1+1", "Gold", -0.5])
+    ["'=1+1", 'Gold', -0.5]
+    """
+    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell for cell in cells]
 
 
 def percent(fraction: float | None) -> str:
@@ -176,9 +189,10 @@ def as_csv(document: Row) -> str:
     writer.writerow(["approach", "kind", "name", *fields])
     for approach, part in document["rebooking"].items():
         for row in part["tiers"]:
-            writer.writerow([approach, "tier", row["tier"], *(row[field] for field in fields)])
+            writer.writerow(spreadsheet_safe([approach, "tier", row["tier"], *(row[field] for field in fields)]))
         for row in part["groups"]:
-            writer.writerow([approach, row["group"], "/".join(row["tiers"]), *(row[field] for field in fields)])
+            name = "/".join(row["tiers"])
+            writer.writerow(spreadsheet_safe([approach, row["group"], name, *(row[field] for field in fields)]))
     return out.getvalue()
 
 
@@ -211,13 +225,44 @@ def as_table(document: Row, colour: bool) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
+def history(runs: list[Row], output: str) -> str:
+    """The runs of the run log as `table`, one a line, or `json`."""
+    if output == "json":
+        return json.dumps(runs, indent=2)
+    cells = [("started (UTC)", "command", "outcome", "seconds", "loaded", "rejected", "remarks")]
+    for run in runs:
+        files = run.get("files", [])
+        seconds = run.get("duration_seconds")
+        warnings = len(run.get("warnings", []))
+        remark = run.get("error") or (f"{warnings} warning{'s' if warnings > 1 else ''}" if warnings else "")
+        cells.append(
+            (
+                run["started_at"][:19].replace("T", " "),
+                run["command"],
+                run["outcome"],
+                "–" if seconds is None else f"{seconds:.1f}",
+                *(f"{sum(file.get(name, 0) for file in files):,}" for name in ("rows_loaded", "rows_rejected")),
+                remark,
+            )
+        )
+    widths = [max(len(row[column]) for row in cells) for column in range(6)]
+    numbers = (3, 4, 5)
+    return "\n".join(
+        "  ".join(
+            cell if at == 6 else cell.rjust(widths[at]) if at in numbers else cell.ljust(widths[at])
+            for at, cell in enumerate(row)
+        ).rstrip()
+        for row in cells
+    )
+
+
 def differences(rows: list[tuple[str, Any, Any]], base: str, other: str, output: str) -> str:
     """The figures that differ between two environments as `table`, `json` or `csv`, one a row."""
     if output == "json":
         return json.dumps([{"figure": name, base: before, other: after} for name, before, after in rows], indent=2)
     if output == "csv":
         out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows([("figure", base, other), *rows])
+        csv.writer(out, lineterminator="\n").writerows(map(spreadsheet_safe, [("figure", base, other), *rows]))
         return out.getvalue().rstrip("\n")
     if not rows:
         return f"{other} gives the same figures as {base}"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import difflib
+import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,9 +52,31 @@ def _none_is_no_limit(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
 
+def _memory_size(value: Any) -> Any:
+    """`1 gb` as `1GB`; DuckDB's units, or a percentage of the memory that this machine or container has."""
+    if not isinstance(value, str):
+        return value
+    size = value.strip().upper().replace("IB", "iB").replace(" ", "")
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(%|[KMGT]i?B)", size)
+    if not match or not 0 < float(match[1]) <= (100 if match[2] == "%" else float("inf")):
+        raise ValueError("expected a size such as 1GB or 512MiB, or a percentage of the memory such as 75%")
+    return size
+
+
+def _memory_bytes() -> int:
+    """How much memory this process may use: that of the machine, or the container's limit."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        return physical
+    return min(physical, int(limit)) if limit.isdigit() else physical
+
+
 Rate = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
+MemorySize = Annotated[str, BeforeValidator(_memory_size)]
 Tiers = Annotated[list[str], NoDecode, BeforeValidator(_split_tiers), Field(min_length=1)]
 
 
@@ -65,6 +89,11 @@ class Settings(BaseSettings):
     data: Path = Path("seeds/sample")
     gateway: Literal["duckdb"] = "duckdb"
     lock_wait_seconds: NotNegative = 600
+    logs: Path = Path("logs")
+
+    memory_limit: MemorySize | None = None
+    threads: Positive | None = None
+    temp_directory: Path | None = None
 
     group_a: Tiers = Field(default_factory=lambda: tiers_of_category("top_tier"))
     group_b: Tiers = Field(default_factory=lambda: tiers_of_category("standard_tier"))
@@ -108,12 +137,23 @@ class Settings(BaseSettings):
     def _paths_start_at_the_project(self) -> Settings:
         self.warehouse = PROJECT_ROOT / self.warehouse
         self.data = PROJECT_ROOT / self.data
+        self.logs = PROJECT_ROOT / self.logs
+        if self.temp_directory:
+            self.temp_directory = PROJECT_ROOT / self.temp_directory
         return self
 
     @property
     def significance_level(self) -> float:
         """The chance, as a fraction, of calling a difference shown when there is none."""
         return round(1 - self.confidence_level, 12)
+
+    def engine_options(self) -> dict[str, Any]:
+        """How much the engine may use, as DuckDB's options; what is not set is left to DuckDB."""
+        limit = self.memory_limit
+        if limit and limit.endswith("%"):
+            limit = f"{int(_memory_bytes() * float(limit[:-1]) / 100 / 1024)}KiB"
+        options = {"memory_limit": limit, "threads": self.threads}
+        return {name: value for name, value in options.items() if value is not None}
 
     def model_variables(self) -> dict[str, Any]:
         """What the SQLMesh models read with `@name`: everything but paths and presentation."""
@@ -124,6 +164,10 @@ class Settings(BaseSettings):
                 "data",
                 "gateway",
                 "lock_wait_seconds",
+                "logs",
+                "memory_limit",
+                "threads",
+                "temp_directory",
                 "group_a",
                 "group_b",
                 "tier_attribution",

@@ -2,29 +2,87 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import re
+import shutil
+import socket
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from errors import WarehouseError
+from errors import SettingsError, WarehouseError
+from settings import Settings, load_settings
+
+
+def engine_options(settings: Settings, database: Path, read_only: bool = False) -> dict[str, Any]:
+    """DuckDB's options for a connection: the limits, no downloads, and a folder of its own for what it spills.
+
+    DuckDB's own choice is one folder a database: processes that spill at once read each other's blocks.
+
+    Raises:
+        SettingsError: the temp_directory cannot be made.
+    """
+    folder = settings.temp_directory or database.parent
+    if settings.temp_directory:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"the temp_directory {folder} cannot be made: {error.strerror or error}") from None
+    name = f"{_spill_of_this_host(database)}{os.getpid()}{'-reading' if read_only else ''}"
+    return settings.engine_options() | {
+        "autoinstall_known_extensions": "false",
+        "temp_directory": str(folder / name),
+    }
+
+
+def _spill_of_this_host(database: Path) -> str:
+    return f"{database.name}.tmp-{socket.gethostname()}-"
+
+
+def remove_abandoned_spill(database: Path) -> None:
+    """Delete what processes of this host that are gone have spilled."""
+    for folder in {database.parent, load_settings().temp_directory or database.parent}:
+        start = _spill_of_this_host(database)
+        for spill in folder.glob(f"{glob.escape(start)}*"):
+            process = spill.name.removeprefix(start).removesuffix("-reading")
+            if process.isdigit() and not is_alive(int(process)):
+                shutil.rmtree(spill, ignore_errors=True)
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of this host has that number."""
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True  # somebody else's
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def connect(warehouse: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """A connection to the warehouse, its time zone UTC.
+    """A connection to the warehouse, its time zone UTC, within the limits of the settings.
+
+    A reader can neither change the warehouse nor touch another file.
 
     Raises:
+        SettingsError: a setting has a value that is not allowed.
         WarehouseError: there is none to read, another process holds it, or it is no DuckDB file.
     """
     if read_only and not warehouse.exists():
         raise WarehouseError(f"there is no warehouse at {warehouse} yet; run: python cli.py refresh")
     if not read_only:
         warehouse.parent.mkdir(parents=True, exist_ok=True)
+    options = engine_options(load_settings(), warehouse, read_only)
     try:
-        connection = duckdb.connect(str(warehouse), read_only=read_only)
+        connection = duckdb.connect(str(warehouse), read_only=read_only, config=options)
     except duckdb.Error as error:
         raise WarehouseError(_explain(warehouse, str(error))) from None
     connection.execute("SET TimeZone = 'UTC'")
+    if read_only:
+        connection.execute("SET enable_external_access = false")
     return connection
 
 

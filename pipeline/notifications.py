@@ -21,7 +21,7 @@ import click
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from errors import SettingsError
+from errors import InterruptedByUserError, SettingsError
 from settings import PROJECT_ROOT
 
 PREFIX = "MENTOR_"
@@ -207,7 +207,7 @@ def one_message(command: Callable[[], str | None], warn: Callable[[str], None]) 
     _held, failure = [], None
     try:
         yield
-    except (click.ClickException, click.Abort, click.exceptions.Exit):
+    except (click.ClickException, click.Abort, click.exceptions.Exit, InterruptedByUserError):
         raise
     except Exception as error:
         failure = " ".join(str(error).split()) or type(error).__name__

@@ -5,12 +5,15 @@ the published file's name by one rename. Until then a failure or a kill leaves n
 that the next writer throws away. The state before stays under `.previous/` for `roll_back`.
 
 Beside a warehouse `DIR/NAME`: `DIR/.next/NAME` and its lock `NAME.lock`, `DIR/.previous/NAME`.
-Copies keep the file's name: its stem is the catalog that every model's name begins with.
+Copies keep the file's name: its stem is the catalog that every model's name begins with. Where the
+warehouse is a symbolic link all of this lies beside the file that it leads to, and the link stays.
 """
 
 from __future__ import annotations
 
 import fcntl
+import filecmp
+import glob
 import os
 import shutil
 import time
@@ -20,11 +23,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+import duckdb
+
 from errors import WarehouseError
-from ingest.warehouse import connect
+from ingest.warehouse import connect, remove_abandoned_spill
+from pipeline.interruption import begin_publishing
 
 _POLL_SECONDS = 0.2
 _COPY_BYTES = 1 << 24
+
+# The copy that this process builds just now, under the lock of the warehouse's writers.
+_building: Path | None = None
 
 
 @dataclass
@@ -49,36 +58,56 @@ def next_state(
     Raises:
         WarehouseError: another process writes or holds the warehouse, or a file cannot be written.
     """
-    with _only_writer(warehouse, wait_seconds, say):
-        state = NextState(_beside(warehouse, ".next"))
-        _clear(state.file)
+    global _building
+    with _only_writer(warehouse, wait_seconds, say) as real:
+        state = NextState(_beside(real, ".next").with_name(warehouse.name))
+        _building = state.file
         try:
+            _clear(state.file)
+            remove_abandoned_spill(warehouse)
             with _published(warehouse) as published:
                 if published:
-                    with state.file.open("wb") as copy:
-                        shutil.copyfileobj(published, copy, _COPY_BYTES)
+                    _copy(published, state.file)
                 yield state
                 if state.is_wanted:
                     _checkpoint(state.file)
-                    _publish(state.file, warehouse)
+                    begin_publishing()
+                    if not published and real.exists():
+                        raise WarehouseError(f"another process made {warehouse} meanwhile; run the command again")
+                    _publish(state.file, real, published)
         finally:
+            _building = None
             _clear(state.file)
+
+
+def discard_next_state() -> None:
+    """Throw away the copy that this process builds, if any; for a process about to end."""
+    if _building:
+        _clear(_building)
 
 
 def roll_back(warehouse: Path, wait_seconds: float = 0, say: Callable[[str], None] = lambda _: None) -> None:
     """Put the state before in the place of the published one, and the other way round.
 
+    A published file that somebody deleted comes back as the state before.
+
     Raises:
         WarehouseError: there is no state before, or another process writes or holds the warehouse.
     """
-    with _only_writer(warehouse, wait_seconds, say):
-        previous = _beside(warehouse, ".previous")
-        if _kept(previous).exists() and not _kept(previous).samefile(warehouse):
-            _kept(previous).replace(previous)  # a kill came between the two renames
-        if not warehouse.exists() or not previous.exists():
+    with _only_writer(warehouse, wait_seconds, say) as real:
+        previous = _beside(real, ".previous")
+        kept = _kept(previous)
+        if kept.exists():
+            # A kill came while a state was published: before its rename, or between the two renames.
+            if real.exists() and filecmp.cmp(kept, real, shallow=False):
+                kept.unlink()
+            else:
+                kept.replace(previous)
+        if not previous.exists():
             raise WarehouseError(f"there is no earlier state of {warehouse} to go back to")
-        with _published(warehouse):
-            _publish(previous, warehouse)
+        with _published(warehouse) as published:
+            begin_publishing()
+            _publish(previous, real, published)
 
 
 def remove(warehouse: Path, wait_seconds: float = 0, say: Callable[[str], None] = lambda _: None) -> None:
@@ -89,17 +118,20 @@ def remove(warehouse: Path, wait_seconds: float = 0, say: Callable[[str], None] 
     """
     if not warehouse.exists():
         raise WarehouseError(f"there is no warehouse at {warehouse}; nothing to reset")
-    with _only_writer(warehouse, wait_seconds, say):
+    with _only_writer(warehouse, wait_seconds, say) as real:
         connect(warehouse).close()
-        for file in (warehouse, _beside(warehouse, ".next"), _beside(warehouse, ".previous")):
+        begin_publishing()
+        previous = _beside(real, ".previous")
+        for file in (real, _beside(real, ".next").with_name(warehouse.name), previous):
             _clear(file)
-        _kept(_beside(warehouse, ".previous")).unlink(missing_ok=True)
+        for file in (_kept(previous), _part(previous)):
+            file.unlink(missing_ok=True)
 
 
-def _beside(warehouse: Path, folder: str) -> Path:
-    path = warehouse.parent / folder
+def _beside(real: Path, folder: str) -> Path:
+    path = real.parent / folder
     path.mkdir(parents=True, exist_ok=True)
-    return path / warehouse.name
+    return path / real.name
 
 
 def _wal(file: Path) -> Path:
@@ -109,7 +141,8 @@ def _wal(file: Path) -> Path:
 def _clear(file: Path) -> None:
     file.unlink(missing_ok=True)
     _wal(file).unlink(missing_ok=True)
-    shutil.rmtree(file.with_name(f"{file.name}.tmp"), ignore_errors=True)
+    for spill in file.parent.glob(f"{glob.escape(file.name)}.tmp*"):
+        shutil.rmtree(spill, ignore_errors=True)
 
 
 def _kept(previous: Path) -> Path:
@@ -117,19 +150,41 @@ def _kept(previous: Path) -> Path:
     return previous.with_name(f"{previous.name}.new")
 
 
+def _part(previous: Path) -> Path:
+    """A copy of the published state that may not be whole."""
+    return previous.with_name(f"{previous.name}.part")
+
+
+def _copy(source: BinaryIO, target: Path) -> None:
+    """The whole of an open file; who could not read it cannot read the copy."""
+    source.seek(0)
+    with target.open("wb") as copy:
+        os.fchmod(copy.fileno(), os.fstat(source.fileno()).st_mode & 0o777)
+        shutil.copyfileobj(source, copy, _COPY_BYTES)
+
+
 @contextmanager
-def _only_writer(warehouse: Path, wait_seconds: float, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of a warehouse's writers; the system takes it back from a process that dies."""
+def _only_writer(warehouse: Path, wait_seconds: float, say: Callable[[str], None]) -> Iterator[Path]:
+    """Hold the lock of a warehouse's writers; gives the file itself, behind any symbolic link.
+
+    The system takes the lock back from a process that dies.
+    """
     try:
-        lock = _beside(warehouse, ".next").with_name(f"{warehouse.name}.lock")
+        real = warehouse.resolve()
+        lock = _beside(real, ".next").with_name(f"{real.name}.lock")
         with lock.open("a+", encoding="utf-8") as file:
             _acquire(file, warehouse, wait_seconds, say)
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
-            yield
+            yield real
     except OSError as error:
         raise WarehouseError(f"the warehouse {warehouse} cannot be written: {error.strerror or error}") from None
+    except duckdb.Error as error:
+        line = str(error).strip().splitlines()[0]
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise WarehouseError(f"this takes more memory than memory_limit allows: {line}") from None
+        raise WarehouseError(f"the warehouse {warehouse} cannot be written: {line}") from None
 
 
 def _acquire(lock: TextIO, warehouse: Path, wait_seconds: float, say: Callable[[str], None]) -> None:
@@ -157,13 +212,23 @@ def _published(warehouse: Path) -> Iterator[BinaryIO | None]:
     The file is opened before DuckDB locks it and closed after: POSIX takes a process's locks on a
     file from it as soon as it closes any descriptor of that file.
     """
-    if not warehouse.exists():
+    real = warehouse.resolve()
+    # DuckDB keeps its log beside the name that it was given: that of a symbolic link, or of the file.
+    names = (warehouse, real)
+    if not real.exists():
+        for name in names:
+            _wal(name).unlink(missing_ok=True)  # of a file that somebody deleted: nothing to apply it to
         yield None
         return
-    if _wal(warehouse).exists():
-        _checkpoint(warehouse)  # a writer was killed: what it had committed is in its log
-    with warehouse.open("rb") as file, connect(warehouse, read_only=True):
-        yield file
+    while True:
+        for name in names:
+            if _wal(name).exists():
+                _checkpoint(name)  # a writer was killed: what it had committed is in its log
+        with real.open("rb") as file, connect(warehouse, read_only=True):
+            # Locked: nobody makes a log now, but somebody may have, up to a moment ago.
+            if not any(_wal(name).exists() for name in names):
+                yield file
+                return
 
 
 def _checkpoint(file: Path) -> None:
@@ -174,20 +239,21 @@ def _checkpoint(file: Path) -> None:
         os.fsync(written.fileno())
 
 
-def _publish(state: Path, warehouse: Path) -> None:
+def _publish(state: Path, real: Path, published: BinaryIO | None) -> None:
     """Rename `state` to the published file, which becomes the state before."""
-    previous = _beside(warehouse, ".previous")
-    kept = _kept(previous)
+    previous = _beside(real, ".previous")
+    kept, part = _kept(previous), _part(previous)
     kept.unlink(missing_ok=True)
-    if warehouse.exists():
+    if published:
         try:
-            kept.hardlink_to(warehouse)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(warehouse, kept)
-    state.replace(warehouse)
+            kept.hardlink_to(real)
+        except OSError:  # a file system without hard links; read through the descriptor that is open
+            _copy(published, part)
+            part.replace(kept)
+    state.replace(real)
     if kept.exists():
         kept.replace(previous)
-    for folder in (warehouse.parent, previous.parent):
+    for folder in (real.parent, previous.parent):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 from sqlglot import exp
 from sqlmesh import Context
+from sqlmesh.core import constants
 from sqlmesh.core.console import NoopConsole, set_console
 from sqlmesh.core.environment import Environment
+from sqlmesh.core.notification_target import GenericNotificationTarget, NotificationEvent
 from sqlmesh.core.plan.common import identify_restatement_intervals_across_snapshot_versions
 from sqlmesh.core.scheduler import CompletionStatus
 from sqlmesh.core.snapshot import DeployabilityIndex, Snapshot
 from sqlmesh.utils.date import to_datetime, to_timestamp
-from sqlmesh.utils.errors import SQLMeshError
+from sqlmesh.utils.errors import AuditError, SQLMeshError
 
 from config import build_config
 from errors import TransformError
@@ -23,6 +25,8 @@ from ingest.normalisation import CLOCK_GRACE
 from ingest.warehouse import connect
 from pipeline import progress
 from pipeline.affected import FACTS, expected_facts, replace_differing_rows
+from pipeline.interruption import stop_if_asked
+from pipeline.run_log import Run
 from settings import PROJECT_ROOT, Settings
 
 DIMENSIONS = {"dim_users": "stg_users", "dim_mentors": "stg_mentors"}
@@ -41,16 +45,30 @@ class Transformed:
 
 
 class _Recorder(NoopConsole):
-    """Keeps what SQLMesh would print: failures for the error message, warnings for the caller."""
+    """Keeps what SQLMesh would print: failures for the error message, warnings for the caller, models for the log."""
 
-    def __init__(self, on_step: Callable[[str], None]) -> None:
+    def __init__(self, on_step: Callable[[str], None], run: Run) -> None:
         super().__init__()
         self.on_step = on_step
+        self.run = run
         self.failures: list[str] = []
         self.warnings: list[str] = []
 
     def start_snapshot_evaluation_progress(self, snapshot: Snapshot, audit_only: bool = False) -> None:
+        stop_if_asked()
         self.on_step(f"{'auditing' if audit_only else 'evaluating'} {_model_name(snapshot.name)}")
+
+    def update_snapshot_evaluation_progress(
+        self, snapshot, interval, batch_idx, duration_ms, num_audits_passed, num_audits_failed, *_, **more
+    ) -> None:
+        stats = more.get("execution_stats")
+        self.run.add_model(
+            _model_name(snapshot.name),
+            seconds=(duration_ms or 0) / 1000,
+            rows=stats.total_rows_processed if stats else None,
+            audits_passed=num_audits_passed,
+            audits_failed=num_audits_failed,
+        )
 
     def log_failed_models(self, errors) -> None:
         for error in errors:
@@ -64,6 +82,16 @@ class _Recorder(NoopConsole):
         self.warnings.append(" ".join(short_message.split()))
 
 
+class _FailedAudits(GenericNotificationTarget):
+    """Tells the run of every audit that failed, whether it stops something or not."""
+
+    run: Run
+    notify_on: frozenset[NotificationEvent] = frozenset({NotificationEvent.AUDIT_FAILURE})
+
+    def notify_audit_failure(self, audit_error: AuditError, *_, **__) -> None:
+        self.run.add_failed_audit(audit_error.audit_name, audit_error.model_name, audit_error.count)
+
+
 def _model_name(snapshot_name: str) -> str:
     """`schema.model` of a quoted name with its catalog."""
     table = exp.to_table(snapshot_name)
@@ -71,7 +99,10 @@ def _model_name(snapshot_name: str) -> str:
 
 
 def transform(
-    settings: Settings, environment: str = "prod", on_step: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    environment: str = "prod",
+    on_step: Callable[[str], None] = lambda _: None,
+    run: Run | None = None,
 ) -> Transformed:
     """Bring an environment up to date with `raw`; an environment that is not there yet is planned.
 
@@ -81,29 +112,35 @@ def transform(
 
     Args:
         on_step: told what is being done, one phrase a step.
+        run: told of every model and of every audit that failed, as far as it got.
 
     Raises:
         WarehouseError: the warehouse is locked, or nothing was loaded into it.
         TransformError: a model or a blocking audit failed.
     """
     on_step("reading the models")
-    console = _Recorder(on_step)
+    run = run or Run("transform", settings)
+    console = _Recorder(on_step, run)
     set_console(console)
+    # A pool of processes would outlive a kill, and keep the lock of the warehouse's writers.
+    constants.MAX_FORK_WORKERS = 1
+    config = build_config(settings)
+    config.notification_targets.append(_FailedAudits(run=run))
     try:
-        context = Context(paths=[str(PROJECT_ROOT)], config=build_config(settings))
+        context = Context(paths=[str(PROJECT_ROOT)], config=config)
         try:
-            run = _Run(context, environment, console)
-            run.bring_up_to_date()
+            work = _Work(context, environment, console)
+            work.bring_up_to_date()
         finally:
             context.close()
     except (SQLMeshError, duckdb.Error) as error:
         raise TransformError(_one_line(console, str(error))) from None
     with connect(settings.warehouse) as connection:
-        progress.record(connection, run.environment, run.plan_id, run.tables, run.now)
-    return Transformed("updated", list(dict.fromkeys(console.warnings)), run.restated_from)
+        progress.record(connection, work.environment, work.plan_id, work.tables, work.now)
+    return Transformed("updated", list(dict.fromkeys(console.warnings)), work.restated_from)
 
 
-class _Run:
+class _Work:
     """One transform of one environment; `now` is its execution time, naive UTC."""
 
     def __init__(self, context: Context, environment: str, console: _Recorder) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,22 @@ def event(event_id: str, **changes) -> dict:
     return fields | changes
 
 
+def write_data(
+    folder: Path, users: str = USERS_CSV, mentors: str = MENTORS_CSV, events: list | str | None = None
+) -> Path:
+    """Write a data folder: users and mentors as CSV text, events as a list or as raw text."""
+    folder.mkdir(exist_ok=True)
+    (folder / "users_db_export.csv").write_text(users, encoding="utf-8")
+    (folder / "mentor_tiers.csv").write_text(mentors, encoding="utf-8")
+    events = [event("e1")] if events is None else events
+    text = events if isinstance(events, str) else json.dumps(events)
+    (folder / "booking_events.json").write_text(text, encoding="utf-8")
+    return folder
+
+
+ATTENDED = [event("e1"), event("e2", event_type="session_started", timestamp="2023-02-02T10:00:00Z")]
+
+
 @pytest.fixture(autouse=True)
 def _nobody_is_notified(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A developer's own channels, of the environment or of .env, hear nothing of failures made by tests."""
@@ -43,19 +60,28 @@ def _nobody_is_notified(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytes
     monkeypatch.setenv("SQLMESH_DOTENV_PATH", str(no_file))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _runs_are_logged_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The runs of tests are not logged in the project."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MENTOR_LOGS", str(tmp_path_factory.getbasetemp() / "logs"))
+        yield
+
+
+@pytest.fixture
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run log of the test's own."""
+    folder = tmp_path / "logs"
+    monkeypatch.setenv("MENTOR_LOGS", str(folder))
+    return folder
+
+
 @pytest.fixture
 def data_folder(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a data folder: users and mentors as CSV text, events as a list or as raw text."""
+    """Writes a data folder of the test; see `write_data`."""
 
-    def write(users: str = USERS_CSV, mentors: str = MENTORS_CSV, events: list | str | None = None) -> Path:
-        folder = tmp_path / "data"
-        folder.mkdir(exist_ok=True)
-        (folder / "users_db_export.csv").write_text(users, encoding="utf-8")
-        (folder / "mentor_tiers.csv").write_text(mentors, encoding="utf-8")
-        events = [event("e1")] if events is None else events
-        text = events if isinstance(events, str) else json.dumps(events)
-        (folder / "booking_events.json").write_text(text, encoding="utf-8")
-        return folder
+    def write(**sources) -> Path:
+        return write_data(tmp_path / "data", **sources)
 
     return write
 
@@ -64,6 +90,28 @@ def data_folder(tmp_path: Path) -> Callable[..., Path]:
 def warehouse(tmp_path: Path) -> Path:
     """Where a test's warehouse goes; nothing is there yet."""
     return tmp_path / "warehouse.duckdb"
+
+
+@pytest.fixture(scope="session")
+def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse refreshed from one booking and its session, not to be changed."""
+    from click.testing import CliRunner
+
+    from cli import cli
+
+    folder = tmp_path_factory.mktemp("refreshed")
+    data = write_data(folder / "data", events=ATTENDED)
+    warehouse = folder / "warehouse.duckdb"
+    done = CliRunner().invoke(cli, ["--warehouse", str(warehouse), "refresh", "--data", str(data)])
+    assert done.exit_code == 0, done.output
+    return warehouse
+
+
+@pytest.fixture
+def published(refreshed: Path, warehouse: Path) -> Path:
+    """A copy of `refreshed` that a test may change."""
+    shutil.copyfile(refreshed, warehouse)
+    return warehouse
 
 
 @pytest.fixture

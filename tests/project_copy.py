@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +11,20 @@ import duckdb
 import pytest
 
 from settings import PROJECT_ROOT
-
-BIN = Path(sys.executable).parent
+from tests.processes import Command
 
 
 class ProjectCopy:
-    """The project's files in a folder of their own, with a warehouse beside them."""
+    """The project's files in a folder of their own, with a warehouse beside them.
+
+    An empty folder gets the files that git knows; a folder that has a project is taken as it is.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.warehouse = folder / "warehouse.duckdb"
+        if folder.exists() and any(folder.iterdir()):
+            return
         command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
         files = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
         if files.returncode:
@@ -28,8 +32,11 @@ class ProjectCopy:
         for name in files.stdout.splitlines():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT_ROOT / name, folder / name)
-        self.folder = folder
-        self.warehouse = folder / "warehouse.duckdb"
+
+    def copy(self, folder: Path) -> ProjectCopy:
+        """The same project and warehouse, as they are now, in another folder."""
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns(".next", ".previous"))
+        return ProjectCopy(folder)
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace the one place where a file says `old`."""
@@ -38,21 +45,18 @@ class ProjectCopy:
         assert text.count(old) == 1, (name, old)
         path.write_text(text.replace(old, new), encoding="utf-8")
 
-    def run(self, *command: str, **environment: str) -> str:
-        """Run a command that must succeed, and give what it printed."""
-        done = subprocess.run(
-            command, cwd=self.folder, env=os.environ | environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
+    def run(self, *words: str, **environment: str) -> str:
+        """Run `cli.py …` or `sqlmesh …`, which must succeed, and give what it printed."""
+        command = Command(self.folder, *words, **environment)
+        output = command.output()
+        assert command.wait() == 0, output
+        return output
 
     def cli(self, *arguments: str, **environment: str) -> str:
-        return self.run(sys.executable, "cli.py", *arguments, **environment)
+        return self.run("cli.py", *arguments, **environment)
 
     def plan(self, *arguments: str, **environment: str) -> str:
-        return self.run(
-            str(BIN / "sqlmesh"), "plan", *arguments, "--auto-apply", "--no-prompts", "--skip-tests", **environment
-        )
+        return self.run("sqlmesh", "plan", *arguments, "--auto-apply", "--no-prompts", "--skip-tests", **environment)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import socketserver
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -20,6 +17,7 @@ from errors import SettingsError
 from pipeline.notifications import Email, NotificationSettings, configured_channels, one_message
 from settings import PROJECT_ROOT, load_settings
 from tests.conftest import event
+from tests.processes import Command
 
 SECRET = "T0-secret-path"
 PLATINUM = "mentor_id,tier,hourly_rate\nM-1,Platinum,200\n"
@@ -94,12 +92,10 @@ def run(warehouse: Path, *arguments: str, exit_code: int = 0) -> str:
     return result.stderr
 
 
-def sqlmesh(warehouse: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [str(Path(sys.executable).with_name("sqlmesh")), *arguments]
-    environment = os.environ | {"MENTOR_WAREHOUSE": str(warehouse)}
-    done = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert SECRET not in done.stdout + done.stderr
-    return done
+def sqlmesh(warehouse: Path, *arguments: str) -> Command:
+    command = Command(PROJECT_ROOT, "sqlmesh", *arguments, MENTOR_WAREHOUSE=str(warehouse))
+    assert SECRET not in command.output()
+    return command
 
 
 def test_a_failed_audit_is_told_once_by_every_command_and_a_good_run_never(
@@ -118,21 +114,21 @@ def test_a_failed_audit_is_told_once_by_every_command_and_a_good_run_never(
         assert SECRET not in message
 
     # What failed was not published; SQLMesh alone sees it once it is loaded.
-    assert sqlmesh(warehouse, "run", "--ignore-cron").returncode == 0
+    assert sqlmesh(warehouse, "run", "--ignore-cron").wait() == 0
     run(warehouse, "ingest", "--data", str(data_folder(mentors=PLATINUM)))
     set_mail(monkeypatch, port_without_a_server())
     done = sqlmesh(warehouse, "run", "--ignore-cron")
-    assert done.returncode == 1
+    assert done.wait() == 1
     assert webhook.texts[1:] == [
         "*mentor-analytics: sqlmesh run failed*\naudit assert_tiers_known of marts.dim_mentors: 1 row failed"
     ]
-    assert done.stdout.count("was not sent by e-mail: Connection refused") == 1
-    assert "Traceback" not in done.stdout + done.stderr
+    assert done.output().count("was not sent by e-mail: Connection refused") == 1
+    assert "Traceback" not in done.output()
 
 
 def test_a_failed_plan_is_told_once(data_folder, warehouse, webhook):
     run(warehouse, "ingest", "--data", str(data_folder(mentors=PLATINUM)))
-    assert sqlmesh(warehouse, "plan", "--auto-apply", "--no-prompts").returncode == 1
+    assert sqlmesh(warehouse, "plan", "--auto-apply", "--no-prompts").wait() == 1
     assert webhook.texts == [
         "*mentor-analytics: sqlmesh plan of prod failed*\naudit assert_tiers_known of marts.dim_mentors: 1 row failed"
     ]

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import json
 import os
-import random
-import signal
+import resource
+import shutil
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from analysis.published import REPORTS, answer_from_warehouse
+from analysis.published import answer_from_warehouse
+from benchmarks.kill import rehearse
 from errors import WarehouseError
 from ingest.load import ingest
-from pipeline.publication import next_state, roll_back
+from pipeline.publication import next_state, remove, roll_back
 from settings import PROJECT_ROOT, load_settings
-from tests.conftest import EXAMPLES_FACTOR, MENTORS_CSV, event
+from tests.conftest import ATTENDED, EXAMPLES_FACTOR, MENTORS_CSV, event, write_data
+from tests.processes import Command
 from tests.test_answer import run
 
-KILLS = 6 * EXAMPLES_FACTOR
-FIRST = [event("e1"), event("e2", event_type="session_started", timestamp="2023-02-02T10:00:00Z")]
+FIRST = ATTENDED
 SECOND = [*FIRST, event("e3", event_type="session_started", timestamp="2023-02-03T10:00:00Z")]
 
 
@@ -33,97 +32,53 @@ def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def start_refresh(warehouse: Path, folder: Path) -> subprocess.Popen:
-    command = [sys.executable, str(PROJECT_ROOT / "cli.py"), "--warehouse", str(warehouse), "refresh", "--data", folder]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def start_refresh(warehouse: Path, folder: Path) -> Command:
+    return Command(PROJECT_ROOT, "cli.py", "--warehouse", str(warehouse), "refresh", "--data", str(folder))
 
 
-def content(warehouse: Path) -> dict[str, list[tuple]]:
-    """Every row of the marts and reports, without the times of loads."""
-    models = [("marts", name) for name in ("dim_users", "dim_mentors", "fct_bookings", "fct_sessions")]
-    models += [("reports", name) for name in ("rpt_user_outcomes", *REPORTS)]
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        return {
-            name: sorted(
-                connection.execute(f"SELECT COLUMNS(c -> c <> 'loaded_at') FROM {schema}.{name}").fetchall(), key=str
-            )
-            for schema, name in models
-        }
+def leftovers(warehouse: Path) -> set[str]:
+    """What lies about beside a warehouse, its lock and the state before aside."""
+    usual = {warehouse.name, f".next/{warehouse.name}.lock", f".previous/{warehouse.name}"}
+    folder = warehouse.parent
+    files = [*folder.iterdir(), *(file for name in (".next", ".previous") for file in folder.glob(f"{name}/*"))]
+    return {str(file.relative_to(folder)) for file in files if file.is_file()} - usual
 
 
-def test_a_failed_audit_changes_nothing(data_folder, warehouse):
-    run(warehouse, "refresh", "--data", str(data_folder(events=FIRST)))
-    before = digest(warehouse)
+def test_a_failed_audit_changes_nothing(data_folder, published):
+    before = digest(published)
     platinum = MENTORS_CSV.replace("Silver", "Platinum")
-    failed = run(warehouse, "refresh", "--data", str(data_folder(mentors=platinum, events=SECOND)), exit_code=1)
+    failed = run(published, "refresh", "--data", str(data_folder(mentors=platinum, events=SECOND)), exit_code=1)
     assert "assert_tiers_known" in failed.stderr
-    assert digest(warehouse) == before
-    assert [file.name for file in (warehouse.parent / ".next").iterdir()] == [f"{warehouse.name}.lock"]
+    assert digest(published) == before
+    assert leftovers(published) == set()
 
 
-def test_a_refresh_killed_at_any_instant_changes_nothing(data_folder, warehouse, tmp_path):
-    run(warehouse, "refresh", "--data", str(data_folder(events=FIRST)))
-    before = digest(warehouse)
-    started = time.monotonic()
-    clean = tmp_path / "clean" / "warehouse.duckdb"
-    folder = data_folder(events=SECOND, mentors=MENTORS_CSV.replace("Silver", "Bronze"))
-    assert start_refresh(clean, folder).wait() == 0
-    usual = time.monotonic() - started
-    moments = random.Random(7)
-    killed = 0
-    for _ in range(KILLS):
-        process = start_refresh(warehouse, folder)
-        time.sleep(moments.uniform(0.2, 0.9) * usual)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        if process.returncode == 0:
-            break
-        killed += 1
-        assert digest(warehouse) == before or content(warehouse)["fct_sessions"] == content(clean)["fct_sessions"]
-    assert killed > 0
-    done = run(warehouse, "refresh", "--data", str(folder))
-    assert "up to date" in done.stderr
-    assert content(warehouse)["fct_sessions"] == content(clean)["fct_sessions"]
-    assert content(warehouse)["rpt_reliability_by_tier"] == content(clean)["rpt_reliability_by_tier"]
+def test_a_refresh_killed_at_any_instant_changes_nothing(refreshed, tmp_path):
+    times = 6 * EXAMPLES_FACTOR
+    mentors = "mentor_id,tier,hourly_rate,updated_at\nM-1,Gold,200,\nM-2,Bronze,100,2023-03-01\n"
+    data = write_data(tmp_path / "data", events=SECOND, mentors=mentors)
+    report = rehearse(tmp_path / "work", refreshed, data, times, refresh_every=times, start=start_refresh)
+    assert sum(report.killed.values()) == times
+    assert report.ended_before <= times / 3
+    assert report.killed["publishing", "before"] + report.killed["publishing", "after"] == times / 3
 
 
-def test_readers_are_never_blocked_and_see_whole_states(data_folder, warehouse):
-    run(warehouse, "refresh", "--data", str(data_folder(events=FIRST)))
-    settings = load_settings(warehouse=warehouse)
-    command = [sys.executable, "-c", READER, str(warehouse)]
-    environment = os.environ | {"PYTHONPATH": str(PROJECT_ROOT)}
-    reader = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
-    seen = []
-    collector = threading.Thread(target=lambda: seen.extend(line.strip() for line in reader.stdout))
-    collector.start()
+def test_readers_are_never_blocked_and_see_whole_states(data_folder, published):
+    settings = load_settings(warehouse=published)
+    figures = []
     for events in (SECOND, [*SECOND, event("e4", user_id=2, event_type="session_started")]):
-        process = start_refresh(warehouse, data_folder(events=events))
-        assert process.wait() == 0, process.stdout.read()
-    reader.stdin.close()
-    assert reader.wait() == 0
-    collector.join()
-    figures = [json.loads(line) for line in seen]
+        process = start_refresh(published, data_folder(events=events))
+        while process.poll() is None:
+            document = answer_from_warehouse(settings, "prod", None)
+            tiers = document["rebooking"]["sessions"]["tiers"]
+            users, rebooked = (sum(row[name] for row in tiers) for name in ("users", "rebooked"))
+            figures.append((users, rebooked, document["reliability"]["overall"]["sessions"]))
+        assert process.wait() == 0, process.output()
     # users, rebooked, sessions: of the three states and of no mixture.
-    assert {tuple(figure) for figure in figures} <= {(1, 0, 1), (1, 1, 2), (2, 1, 3)}
-    assert figures[-1] == [2, 1, 3]
+    assert set(figures) <= {(1, 0, 1), (1, 1, 2), (2, 1, 3)}
+    assert figures[0] == (1, 0, 1)
     assert len(figures) > 20
     assert answer_from_warehouse(settings, "prod", None)["reliability"]["overall"]["sessions"] == 3
-
-
-READER = """
-import json, select, sys
-from pathlib import Path
-from analysis.published import answer_from_warehouse
-from settings import load_settings
-settings = load_settings(warehouse=Path(sys.argv[1]))
-is_last = False
-while not is_last:
-    is_last = bool(select.select([sys.stdin], [], [], 0)[0])
-    document = answer_from_warehouse(settings, "prod", None)
-    tiers = document["rebooking"]["sessions"]["tiers"]
-    users, rebooked = (sum(row[name] for row in tiers) for name in ("users", "rebooked"))
-    print(json.dumps([users, rebooked, document["reliability"]["overall"]["sessions"]]), flush=True)
-"""
 
 
 def test_a_second_writer_waits_or_says_who_writes(data_folder, warehouse):
@@ -161,6 +116,16 @@ def test_rollback_shows_the_state_before_and_goes_back_again(data_folder, wareho
     assert digest(warehouse) == second
 
 
+def test_rollback_brings_back_a_deleted_warehouse_as_it_was_before(data_folder, warehouse):
+    ingest(warehouse, data_folder(events=FIRST))
+    first = digest(warehouse)
+    run(warehouse, "ingest", "--data", str(data_folder(events=SECOND)))
+    warehouse.unlink()
+    run(warehouse, "rollback")
+    assert digest(warehouse) == first
+    assert "no earlier state" in run(warehouse, "rollback", exit_code=1).stderr
+
+
 def test_rollback_after_a_kill_between_the_two_renames(data_folder, warehouse):
     ingest(warehouse, data_folder(events=FIRST))
     first = digest(warehouse)
@@ -182,3 +147,113 @@ def test_what_a_killed_writer_had_committed_is_kept(data_folder, warehouse):
     run(warehouse, "ingest", "--data", str(data_folder(events=SECOND)))
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         assert connection.execute("SELECT answer FROM kept").fetchall() == [(42,)]
+
+
+def test_a_copy_made_where_links_are_impossible_is_used_only_when_whole(data_folder, warehouse, monkeypatch):
+    def no_link(*_):
+        raise OSError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_link)
+    ingest(warehouse, data_folder(events=FIRST))
+    first = digest(warehouse)
+    run(warehouse, "ingest", "--data", str(data_folder(events=SECOND)))
+    second = digest(warehouse)
+    previous = warehouse.parent / ".previous" / warehouse.name
+    assert digest(previous) == first
+    # Killed while the published state was copied, and when it was copied but nothing published yet.
+    previous.with_name(f"{previous.name}.part").write_bytes(warehouse.read_bytes()[:1000])
+    shutil.copyfile(warehouse, previous.with_name(f"{previous.name}.new"))
+    roll_back(warehouse)
+    assert (digest(warehouse), digest(previous)) == (first, second)
+    roll_back(warehouse)
+    assert digest(warehouse) == second
+
+
+def test_the_log_of_a_deleted_warehouse_does_not_damage_the_next_one(data_folder, warehouse):
+    warehouse.with_name(f"{warehouse.name}.wal").write_bytes(b"of a file that is gone")
+    run(warehouse, "ingest", "--data", str(data_folder(events=FIRST)))
+    assert leftovers(warehouse) == set()
+    run(warehouse, "rejects")
+
+
+def test_a_warehouse_made_by_another_process_meanwhile_is_kept(warehouse):
+    def both() -> None:
+        with next_state(warehouse) as state:
+            for file in (state.file, warehouse):
+                duckdb.connect(str(file)).close()
+
+    with pytest.raises(WarehouseError, match="another process made"):
+        both()
+    assert warehouse.exists()
+    assert leftovers(warehouse) == set()
+
+
+def test_a_symbolic_link_stays_one_and_the_file_behind_it_is_replaced(data_folder, warehouse, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    real = disk / "warehouse.duckdb"
+    warehouse.symlink_to(real)
+    run(warehouse, "ingest", "--data", str(data_folder(events=FIRST)))
+    first = digest(real)
+    run(warehouse, "ingest", "--data", str(data_folder(events=SECOND)))
+    assert warehouse.is_symlink()
+    assert digest(real) != first
+    run(warehouse, "rollback")
+    assert digest(real) == first
+    assert leftovers(real) == set()
+    run(warehouse, "reset", "--yes")
+    assert not real.exists()
+
+
+def test_two_warehouses_in_one_folder_do_not_meet(data_folder, warehouse):
+    other = warehouse.with_name("other.duckdb")
+    with next_state(other) as state:
+        run(warehouse, "ingest", "--data", str(data_folder(events=FIRST)))
+        duckdb.connect(str(state.file)).close()
+    kept = digest(warehouse)
+    remove(other)
+    assert digest(warehouse) == kept
+
+
+def test_a_new_state_can_be_read_by_nobody_who_could_not_read_the_one_before(data_folder, warehouse):
+    ingest(warehouse, data_folder(events=FIRST))
+    warehouse.chmod(0o600)
+    with next_state(warehouse) as state:
+        assert state.file.stat().st_mode & 0o777 == 0o600
+    assert warehouse.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_lies_in_the_way_is_told_in_one_line(data_folder, warehouse):
+    ingest(warehouse, data_folder(events=FIRST))
+    before = digest(warehouse)
+    (warehouse.parent / ".next").write_text("not a folder")
+    failed = run(warehouse, "ingest", "--data", str(data_folder(events=SECOND)), exit_code=1)
+    assert failed.stderr == f"error: the warehouse {warehouse} cannot be written: File exists\n"
+    assert digest(warehouse) == before
+
+
+@pytest.mark.parametrize("room", [0.5, 1.01], ids=["copying", "writing"])
+def test_a_full_disk_is_told_in_one_line_and_changes_nothing(data_folder, published, room):
+    before = digest(published)
+    # Once the copy does not fit, once what is added to it.
+    events = [event(f"n{number}", cancellation_reason=f"{number}" * 50) for number in range(20_000)]
+    folder = data_folder(events=[*SECOND, *events])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(published.stat().st_size * room), limits[1]))
+    try:
+        failed = run(published, "ingest", "--data", str(folder), exit_code=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    *loads, error = failed.stderr.splitlines()
+    assert error.startswith(f"error: the warehouse {published} cannot be written: ")
+    assert all(line.startswith(("users_db", "mentor_tiers", "booking_events")) for line in loads)
+    assert digest(published) == before
+    assert leftovers(published) == set()
+
+
+def test_too_little_memory_is_told_in_one_line(data_folder, warehouse, monkeypatch):
+    monkeypatch.setenv("MENTOR_MEMORY_LIMIT", "20MB")
+    failed = run(warehouse, "ingest", "--data", str(data_folder()), exit_code=1)
+    assert failed.stderr.startswith("error: this takes more memory than memory_limit allows: Out of Memory Error")
+    assert failed.stderr.count("\n") == 1
+    assert not warehouse.exists()

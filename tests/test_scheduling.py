@@ -65,11 +65,14 @@ def test_every_command_in_the_files_exists():
     lines = [service["ExecStart"], service["ExecStartPost"], *crontab_lines()]
     lines += [step["run"] for path in WORKFLOWS for step in workflow_steps(path) if "run" in step]
     lines += (PROJECT_ROOT / ".ci" / "pull_request").read_text(encoding="utf-8").splitlines()
-    lines += re.findall(r"`([^`\n]+)`", (PROJECT_ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8"))
+    for page in ("scheduling.md", "operation.md"):
+        text = (PROJECT_ROOT / "docs" / page).read_text(encoding="utf-8")
+        lines += re.findall(r"`([^`\n]+)`", text)
+        lines += "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).splitlines()
     targets = set(re.findall(r"^([\w./$()-]+):", (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     seen = set()
     for line in lines:
-        for part in re.split(r"&&|>>|\||;", line):
+        for part in re.split(r"&&|>>|\||;| #", line):
             words = part.replace('"', "").split()
             for number, word in enumerate(words[:-1]):
                 following = words[number + 1 :]
@@ -82,7 +85,18 @@ def test_every_command_in_the_files_exists():
                 else:
                     continue
                 seen.add(following[0])
-    assert seen >= {"refresh", "answer", "ingest", "janitor", "plan", "table_diff", "invalidate", "run", "plan-pr"}
+    assert seen >= {
+        "refresh",
+        "answer",
+        "ingest",
+        "history",
+        "janitor",
+        "plan",
+        "table_diff",
+        "invalidate",
+        "run",
+        "plan-pr",
+    }
 
 
 def test_crontab_fields_are_in_range():
@@ -113,7 +127,7 @@ def test_variables_in_the_files_are_settings():
     known = {f"MENTOR_{name.upper()}" for name in (*Settings.model_fields, *NotificationSettings.model_fields)}
     # Read by the workflows themselves.
     known |= {"MENTOR_RUNNER"}
-    files = [*DEPLOY.iterdir(), *WORKFLOWS, PROJECT_ROOT / ".ci/pull_request", PROJECT_ROOT / "docs/scheduling.md"]
+    files = [*DEPLOY.iterdir(), *WORKFLOWS, PROJECT_ROOT / ".ci/pull_request", *(PROJECT_ROOT / "docs").glob("*.md")]
     for path in files:
         assert variables(path.read_text(encoding="utf-8")) - {"MENTOR_SMTP"} <= known, path
     example = (DEPLOY / "mentor-analytics.env").read_text(encoding="utf-8")
