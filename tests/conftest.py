@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 # Property tests draw so many times their usual number of cases: for long runs by hand.
 EXAMPLES_FACTOR = int(os.environ.get("MENTOR_TEST_EXAMPLES_FACTOR", "1"))
 
+# A name that a page must show as text.
+SCRIPT = "<script>alert(1)</script>"
 USERS_CSV = "user_id,company_id,signup_date,status\n1,7,2023-01-01,active\n2,7,2023-01-02,churned\n"
 MENTORS_CSV = "mentor_id,tier,hourly_rate\nM-1,Gold,200\nM-2,Silver,100\n"
 
@@ -85,3 +88,22 @@ def context(tmp_path_factory):
     context = Context(paths=[str(PROJECT_ROOT)], config=build_config(load_settings(warehouse=warehouse)))
     yield context
     context.close()
+
+
+@pytest.fixture(scope="session")
+def application_warehouse(tmp_path_factory) -> Path:
+    """A warehouse of the sample data and of one rejected event, whose mentor has a name that is a script."""
+    from click.testing import CliRunner
+
+    from cli import cli
+    from settings import PROJECT_ROOT
+
+    folder = tmp_path_factory.mktemp("application")
+    data, warehouse = folder / "data", folder / "warehouse.duckdb"
+    shutil.copytree(PROJECT_ROOT / "seeds" / "sample", data)
+    events = json.loads((data / "booking_events.json").read_text(encoding="utf-8"))
+    events.append(event("script", mentor_id=SCRIPT, timestamp="yesterday"))
+    (data / "booking_events.json").write_text(json.dumps(events), encoding="utf-8")
+    result = CliRunner().invoke(cli, ["--warehouse", str(warehouse), "refresh", "--data", str(data)])
+    assert result.exit_code == 0, result.output
+    return warehouse
