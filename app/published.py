@@ -11,6 +11,7 @@ import streamlit as st
 from analysis import published
 from errors import WarehouseError
 from ingest import load
+from ingest.warehouse import connect
 from settings import Settings
 
 State = tuple[str, int, int, int]
@@ -58,6 +59,15 @@ def rejected_rows(settings: Settings) -> pl.DataFrame:
     return _rejected_rows(state(settings.warehouse), settings)
 
 
+def loads(settings: Settings) -> list[dict[str, Any]]:
+    """What was loaded together, newest first, as records of runs: `run_id, command, outcome, started_at, files`.
+
+    Raises:
+        WarehouseError: there is no warehouse, or it cannot be read.
+    """
+    return _loads(state(settings.warehouse), settings)
+
+
 @st.cache_data(max_entries=100, show_spinner="Reading the warehouse")
 def _answer(published_state: State, parameters: str, _settings: Settings, environment: str) -> dict[str, Any]:
     return published.answer_from_warehouse(_settings, environment, None)
@@ -75,3 +85,19 @@ def _rejected_rows(published_state: State, _settings: Settings) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=columns, orient="row").sort(
         "load_id", "file", "position", descending=[True, False, False]
     )
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _loads(published_state: State, _settings: Settings) -> list[dict[str, Any]]:
+    with connect(_settings.warehouse, read_only=True) as connection:
+        rows = connection.sql("SELECT * FROM raw.loads ORDER BY load_id DESC").pl()
+    return [
+        {
+            "run_id": str(files["load_id"].min()),
+            "command": "ingest",
+            "outcome": "done",
+            "started_at": f"{moment:%Y-%m-%dT%H:%M:%S}+00:00",
+            "files": files.drop("load_id", "source", "loaded_at").to_dicts(),
+        }
+        for (moment,), files in rows.group_by("loaded_at", maintain_order=True)
+    ]

@@ -16,6 +16,7 @@ from streamlit.web.server import server_util
 from app import launch
 from app.jobs import Job, Jobs, jobs
 from app.sentences import verbatim
+from app.views import history
 from app.views.rebooking import mature_only
 from cli import cli
 from errors import MentorAnalyticsError
@@ -96,7 +97,7 @@ def test_a_wrong_address_is_told_in_a_sentence(application_warehouse, open_page,
     assert sentence in texts(open_page("rebooking", application_warehouse, **parameters))
 
 
-@pytest.mark.parametrize("name", ["rebooking", "reliability", "history"])
+@pytest.mark.parametrize("name", ["rebooking", "reliability"])
 def test_without_a_warehouse_a_page_says_what_to_run(open_page, warehouse, name):
     shown = texts(open_page(name, warehouse))
     assert f"There is no warehouse at {warehouse} yet" in shown
@@ -229,3 +230,50 @@ def test_a_page_of_another_origin_makes_nobody_ask_the_internet(monkeypatch):
     launch.stay_offline()
     assert not server_util.is_url_from_allowed_origins("http://elsewhere.example")
     assert asked == []
+
+
+RUNS = [
+    {
+        "run_id": "2",
+        "command": "refresh",
+        "outcome": "failed",
+        "environment": "prod",
+        "started_at": "2026-01-02T03:04:05.000+00:00",
+        "duration_seconds": 1.25,
+        "error": f"a mentor called {SCRIPT}",
+        "warnings": [],
+        "files": [{"file": "users_db_export.csv", "checksum": "0"}],
+        "models": [{"model": "marts.dim_users", "seconds": 0.5, "rows": 3, "audits_passed": 4, "audits_failed": 1}],
+        "failed_audits": [{"audit": "assert_tiers_known", "model": "marts.dim_mentors", "rows": 1}],
+        "settings": {"gateway": "duckdb"},
+    },
+    # A run that was killed has but the line of its start.
+    {"run_id": "1", "command": "ingest", "outcome": "killed", "started_at": "2026-01-01T03:04:05.000+00:00"},
+]
+
+
+def test_history_filters_the_runs_and_shows_one_in_detail(open_page, warehouse, monkeypatch):
+    monkeypatch.setattr(history, "latest_runs", lambda settings: (RUNS, 1))
+    at = open_page("history", warehouse)
+    assert list(at.dataframe[0].value["Outcome"]) == ["failed", "killed"]
+    assert "Lines of the run log that cannot be read: 1." in texts(at)
+    assert f"a mentor called {SCRIPT}" in texts(at)
+    assert [dataframe.value.iloc[0, 0] for dataframe in at.dataframe[1:]] == [
+        "users_db_export.csv",
+        "assert_tiers_known",
+        "marts.dim_users",
+    ]
+    at.multiselect[1].set_value(["killed"]).run()
+    assert list(at.dataframe[0].value["Command"]) == ["ingest"]
+    at.multiselect[0].set_value(["refresh"]).run()
+    assert "No run is of these commands and outcomes." in texts(at)
+    assert not at.exception
+
+
+def test_history_of_a_refresh(open_page, application_warehouse):
+    at = open_page("history", application_warehouse)
+    assert at.dataframe[0].value["Rejected"][0] == 1
+
+
+def test_before_anything_ran_history_says_what_to_run(open_page, warehouse):
+    assert "python cli.py refresh" in texts(open_page("history", warehouse))
