@@ -19,7 +19,11 @@ FLAGS = {
     "browser.gatherUsageStats": "false",
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",
+    # Streamlit's own colours are too pale to read for some.
+    "theme.base": "light",
     "theme.primaryColor": "#0b5cad",
+    "theme.textColor": "#101418",
+    "theme.headingFontSizes": '["2.5rem", "1.6rem"]',
 }
 
 

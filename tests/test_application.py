@@ -23,7 +23,7 @@ from errors import MentorAnalyticsError
 from tests.conftest import SCRIPT
 from tests.test_answer import answer, run
 
-SENTENCES = ("error", "warning", "info", "markdown", "subheader", "caption")
+SENTENCES = ("error", "warning", "info", "markdown", "header", "caption")
 
 
 def texts(at: AppTest) -> str:

@@ -103,5 +103,5 @@ def _detail(run: Record) -> None:
 
 def _list(title: str, rows: list[Record]) -> None:
     if rows:
-        st.subheader(title)
+        st.header(title)
         st.dataframe(rows, hide_index=True)

@@ -96,5 +96,5 @@ def _follow(job: Job, follows: bool) -> None:
         errors = [line.removeprefix("error: ") for line in log.splitlines() if line.startswith("error: ")]
         reason = verbatim(errors[-1]) if errors else "see below"
         st.error(f"{title} failed, after {job.seconds:.0f} s: {reason}", icon=":material/error:")
-    st.code(log or " ", language=None, wrap_lines=True, height=300)
+    st.code(log or " ", language=None, wrap_lines=True)
     st.caption(f"Started {job.started_at:%Y-%m-%d %H:%M:%S} UTC. It goes on when this page is closed.")

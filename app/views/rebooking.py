@@ -47,7 +47,7 @@ def show() -> None:
     if maturity == "mature":
         document = mature_only(document, settings.confidence_level)
     part = document["rebooking"][approach]
-    st.subheader(verbatim(presentation.rebooking_headline(document, approach)))
+    st.header(verbatim(presentation.rebooking_headline(document, approach)))
     picture, figures = st.columns([2, 1])
     picture.altair_chart(charts.rates_with_intervals(_named(part)), width="stretch")
     with figures:

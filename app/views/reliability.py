@@ -26,10 +26,10 @@ def show() -> None:
     environment = chosen_environment(settings)
     document = published.answer(settings, environment)
     part = document["reliability"]
-    st.subheader(verbatim(presentation.reliability_headline(document)))
+    st.header(verbatim(presentation.reliability_headline(document)))
     _totals(part["overall"])
     _checks(part["checks"])
-    st.subheader("By tier")
+    st.header("By tier")
     header = ["Tier", "Bookings", "Attended", "Cancelled", "Of which rescheduled", "No-show", "Never answered"]
     _table(header, [[verbatim(cell) for cell in row] for row in presentation.reliability_rows(document)])
     _weeks(document.get("reliability_in_time"), settings)
@@ -60,7 +60,7 @@ def _totals(overall: Row) -> None:
 
 
 def _checks(checks: list[Row]) -> None:
-    st.subheader("Checks")
+    st.header("Checks")
     rows = [
         [
             presentation.CHECK_NAMES[check["name"]].capitalize(),
@@ -74,7 +74,7 @@ def _checks(checks: list[Row]) -> None:
 
 
 def _weeks(in_time: Row | None, settings: Settings) -> None:
-    st.subheader("By week")
+    st.header("By week")
     drawn = {chart["rate"]: chart for chart in (in_time or {}).get("control_charts", []) if chart["points"]}
     if not drawn:
         st.info("This warehouse has no figures by week.")
@@ -97,7 +97,7 @@ def _weeks(in_time: Row | None, settings: Settings) -> None:
 
 
 def _rejects(settings: Settings) -> None:
-    st.subheader("Rejected rows")
+    st.header("Rejected rows")
     rows = published.rejected_rows(settings)
     if rows.is_empty():
         st.markdown("No row of any load was rejected.")
@@ -118,4 +118,6 @@ def _rejects(settings: Settings) -> None:
     )
     if rows.height > shown.height:
         st.caption(f"The newest {shown.height:,} of {rows.height:,} rows; the download has all.")
-    st.download_button("Download as CSV", rows.write_csv(), "rejected_rows.csv", "text/csv", on_click="ignore")
+    st.download_button(
+        "Download the rejected rows", rows.write_csv(), "rejected_rows.csv", "text/csv", on_click="ignore"
+    )
