@@ -36,33 +36,27 @@ def p_in_words(p_value: float | None) -> str:
 
 def headline(document: Row) -> str:
     """The sentence that answers the CEO's two questions."""
-    return f"{rebooking_headline(document)} {reliability_headline(document)}"
-
-
-def rebooking_headline(document: Row, approach: str = "sessions") -> str:
-    """Whether users of the first group come back more often, in one sentence."""
-    part = document["rebooking"][approach]
-    a, b = part["groups"]
-    comparison, window = part["comparison"], document["parameters"]["window_days"]
+    by_sessions = document["rebooking"]["sessions"]
+    a, b = by_sessions["groups"]
+    comparison, window = by_sessions["comparison"], document["parameters"]["window_days"]
     names = "/".join(a["tiers"]), "/".join(b["tiers"])
     within = "at any later time" if window is None else f"within {window} days"
     if comparison["p_value"] is None:
-        return f"There are no users to compare {names[0]} with {names[1]}."
-    rates = f"{percent(a['rate'])} of {names[0]} users rebook {within}, {percent(b['rate'])} of {names[1]} users"
-    if comparison["p_value"] >= 0.05:
-        return f"Not shown: {rates}; the difference {p_in_words(comparison['p_value'])}."
-    word = "Yes" if comparison["difference"] > 0 else "No, the opposite"
-    return f"{word}: {rates}; the difference is {p_in_words(comparison['p_value'])}."
-
-
-def reliability_headline(document: Row) -> str:
-    """Whether the booking system is reliable, in one sentence."""
+        first = f"There are no users to compare {names[0]} with {names[1]}."
+    else:
+        rates = f"{percent(a['rate'])} of {names[0]} users rebook {within}, {percent(b['rate'])} of {names[1]} users"
+        if comparison["p_value"] >= 0.05:
+            first = f"Not shown: {rates}; the difference {p_in_words(comparison['p_value'])}."
+        else:
+            word = "Yes" if comparison["difference"] > 0 else "No, the opposite"
+            first = f"{word}: {rates}; the difference is {p_in_words(comparison['p_value'])}."
     failing = [CHECK_NAMES[c["name"]] for c in document["reliability"]["checks"] if c["status"] == "fail"]
-    return {
+    second = {
         "reliable": "The booking system is reliable: every check passes.",
         "unreliable": f"The booking system is not reliable: too many {', '.join(failing)}.",
         "no data": "There are no bookings to judge the booking system by.",
     }[document["reliability"]["verdict"]]
+    return f"{first} {second}"
 
 
 def rebooking_rows(document: Row, approach: str) -> list[list[str]]:

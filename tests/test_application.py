@@ -277,3 +277,13 @@ def test_history_of_a_refresh(open_page, application_warehouse):
 
 def test_before_anything_ran_history_says_what_to_run(open_page, warehouse):
     assert "python cli.py refresh" in texts(open_page("history", warehouse))
+
+
+def test_the_headline_is_that_of_the_answer(application_warehouse, open_page):
+    sentence = run(application_warehouse, "answer").stdout.split("\n\n")[0].replace("\n", " ")
+    shown = [
+        open_page(name, application_warehouse).header[0].value.replace("\\", "")
+        for name in ("rebooking", "reliability")
+    ]
+    assert all(part in sentence for part in shown)
+    assert sentence.startswith(shown[0])

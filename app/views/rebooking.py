@@ -11,7 +11,7 @@ import streamlit as st
 import presentation
 from analysis.answer import SMALL_GROUP
 from analysis.statistics import compare, wilson_interval
-from app import charts, published
+from app import charts, headlines, published
 from app.environment import chosen_environment
 from app.sentences import page, verbatim
 from errors import SettingsError
@@ -47,7 +47,7 @@ def show() -> None:
     if maturity == "mature":
         document = mature_only(document, settings.confidence_level)
     part = document["rebooking"][approach]
-    st.header(verbatim(presentation.rebooking_headline(document, approach)))
+    st.header(verbatim(headlines.rebooking(document, approach)))
     picture, figures = st.columns([2, 1])
     picture.altair_chart(charts.rates_with_intervals(_named(part)), width="stretch")
     with figures:

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 import presentation
-from app import charts, published
+from app import charts, headlines, published
 from app.environment import chosen_environment
 from app.sentences import page, verbatim
 from settings import Settings, load_settings
@@ -26,7 +26,7 @@ def show() -> None:
     environment = chosen_environment(settings)
     document = published.answer(settings, environment)
     part = document["reliability"]
-    st.header(verbatim(presentation.reliability_headline(document)))
+    st.header(verbatim(headlines.reliability(document)))
     _totals(part["overall"])
     _checks(part["checks"])
     st.header("By tier")
