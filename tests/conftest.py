@@ -104,6 +104,7 @@ def application_warehouse(tmp_path_factory) -> Path:
     events = json.loads((data / "booking_events.json").read_text(encoding="utf-8"))
     events.append(event("script", mentor_id=SCRIPT, timestamp="yesterday"))
     (data / "booking_events.json").write_text(json.dumps(events), encoding="utf-8")
-    result = CliRunner().invoke(cli, ["--warehouse", str(warehouse), "refresh", "--data", str(data)])
+    command = ["--warehouse", str(warehouse), "refresh", "--data", str(data)]
+    result = CliRunner().invoke(cli, command, env={"MENTOR_LOGS": str(folder / "logs")})
     assert result.exit_code == 0, result.output
     return warehouse

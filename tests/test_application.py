@@ -13,7 +13,7 @@ from streamlit import net_util
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server import server_util
 
-from app import launch
+from app import launch, published
 from app.jobs import Job, Jobs, jobs
 from app.sentences import verbatim
 from app.views import history
@@ -39,6 +39,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch):
 
     def open_(name: str, warehouse: Path, **parameters: str | list[str]) -> AppTest:
         monkeypatch.setenv("MENTOR_WAREHOUSE", str(warehouse))
+        monkeypatch.setenv("MENTOR_LOGS", str(warehouse.parent / "logs"))
         at = AppTest.from_string(f"from app.views import {name}\n{name}.show()", default_timeout=30)
         for parameter, value in parameters.items():
             at.query_params[parameter] = value
@@ -144,6 +145,22 @@ def test_reliability_says_what_the_answer_says(application_warehouse, open_page)
     statuses = [cell.rsplit(" ", 1)[-1] for cell in at.table[0].value["Status"]]
     assert statuses == [check["status"] for check in reliability["checks"]]
     assert SCRIPT in at.dataframe[0].value["raw_text"][0]
+
+
+def test_a_week_outside_its_limits_is_named(application_warehouse, open_page, monkeypatch):
+    points = [
+        {"week": week, "n": 10, "value": value, "lower": 0.0, "upper": 0.4, "is_alert": value > 0.4}
+        for week, value in (("2023-01-02", 0.1), ("2023-01-09", 0.9))
+    ]
+    charts = [{"rate": rate, "center": 0.1, "points": points} for rate in ("cancellation_rate", "no_show_rate")]
+    document = answer(application_warehouse) | {"reliability_in_time": {"control_charts": charts}}
+    monkeypatch.setattr(published, "answer", lambda *_, **__: document)
+    at = open_page("reliability", application_warehouse)
+    assert "Outside the control limits: the week of 2023-01-09." in texts(at)
+    (chart,) = at.get("vega_lite_chart")
+    assert '"2023-01-09"' in chart.proto.spec
+    points[1]["is_alert"] = False
+    assert "Every week lies inside the control limits." in texts(at.run())
 
 
 def test_of_mature_users_the_comparison_is_worked_out_anew(application_warehouse):

@@ -40,7 +40,7 @@ def show() -> None:
     if not shown:
         st.info("No run is of these commands and outcomes.")
         return
-    st.dataframe([_row(run) for run in shown], hide_index=True)
+    st.dataframe([_row(run) for run in shown], hide_index=True, placeholder="–")
     if len(runs) == SHOWN_RUNS:
         st.caption(f"The latest {SHOWN_RUNS:,} runs; the run log has them all.")
     run = st.selectbox("Run in detail", shown, format_func=_title, key="run")
@@ -104,4 +104,4 @@ def _detail(run: Record) -> None:
 def _list(title: str, rows: list[Record]) -> None:
     if rows:
         st.header(title)
-        st.dataframe(rows, hide_index=True)
+        st.dataframe(rows, hide_index=True, placeholder="–")

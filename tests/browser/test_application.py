@@ -78,8 +78,9 @@ def application(tmp_path_factory) -> Iterator[tuple[str, Path]]:
     folder = tmp_path_factory.mktemp("served")
     warehouse = folder / "warehouse.duckdb"
     command = [sys.executable, "cli.py", "--warehouse", str(warehouse), "app", "--port", "{port}", "--no-browser"]
-    # An environment that the developer has set for runs of their own stays out.
-    with server(command, "/_stcore/health", folder / "server.log", {"MENTOR_DATA": "seeds/sample"}) as address:
+    # What a developer has set for runs of their own stays out.
+    environment = {"MENTOR_DATA": "seeds/sample", "MENTOR_LOGS": str(folder / "logs")}
+    with server(command, "/_stcore/health", folder / "server.log", environment) as address:
         yield address, warehouse
 
 
