@@ -73,12 +73,9 @@ def test_rebooking_says_what_the_answer_says(application_warehouse, open_page):
 
 
 def test_the_address_holds_the_choice(application_warehouse, open_page):
-    at = open_page(
-        "rebooking", application_warehouse, group_a=["Bronze"], approach="bookings", maturity="mature", no_limit="true"
-    )
+    at = open_page("rebooking", application_warehouse, group_a=["Bronze"], approach="bookings", no_limit="true")
     assert at.multiselect(key="group_a").value == ["Bronze"]
     assert at.radio(key="approach").value == "bookings"
-    assert at.radio(key="maturity").value == "mature"
     assert at.number_input(key="window_days").disabled
 
 
@@ -91,6 +88,7 @@ def test_the_address_holds_the_choice(application_warehouse, open_page):
         ({"approach": SCRIPT}, f"approach = {SCRIPT}"),
         ({"group_a": ""}, "Group A is empty: choose at least one tier for it"),
         ({"group_b": ["Gold"]}, "group_a and group_b overlap in Gold"),
+        ({"maturity": "mature", "no_limit": "true"}, "Without a limit no window is ever over, so no user is mature"),
         ({"env": "nowhere"}, "The environment nowhere is not in"),
     ],
 )

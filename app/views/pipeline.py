@@ -49,11 +49,13 @@ def show() -> None:
 
 
 def _published(settings: Settings) -> None:
-    if settings.warehouse.exists():
-        moment = datetime.fromtimestamp(settings.warehouse.stat().st_mtime, UTC)
-        st.markdown(verbatim(f"{settings.warehouse}, written {moment:%Y-%m-%d %H:%M:%S} UTC."))
-    else:
+    try:
+        written = settings.warehouse.stat().st_mtime
+    except FileNotFoundError:
         st.info(verbatim(f"There is no warehouse at {settings.warehouse} yet; the first refresh makes it."))
+    else:
+        moment = datetime.fromtimestamp(written, UTC)
+        st.markdown(verbatim(f"{settings.warehouse}, written {moment:%Y-%m-%d %H:%M:%S} UTC."))
 
 
 def _start(*command: str) -> None:

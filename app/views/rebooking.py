@@ -117,6 +117,10 @@ def _choice(settings: Settings) -> tuple[Settings, str, str]:
     for name, group in (("A", group_a), ("B", group_b)):
         if not group:
             raise SettingsError(f"group {name} is empty: choose at least one tier for it")
+    if maturity == "mature" and no_limit:
+        raise SettingsError(
+            "without a limit no window is ever over, so no user is mature: set a window, or take everyone"
+        )
     chosen = load_settings(
         warehouse=settings.warehouse,
         group_a=group_a,

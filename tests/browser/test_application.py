@@ -184,6 +184,8 @@ def test_rebooking(open_page, published):
     for option in ("bookings", "mature", "at_session"):
         expect(shared.get_by_role("radio", name=option, exact=True)).to_be_checked()
     shared.get_by_text("No limit").click()
+    expect(shared.get_by_text("Without a limit no window is ever over")).to_be_visible()
+    shared.get_by_test_id("stRadioOption").filter(has_text="everyone").click()
     expect(shared.get_by_text("at any later time").first).to_be_visible()
 
 
