@@ -5,11 +5,14 @@ BIN := $(VENV)/bin
 # The revision a change is compared with.
 BASE ?= origin/main
 
-.PHONY: answer test lint lock clean plan-pr promote close-pr
+.PHONY: answer app test lint lock clean plan-pr promote close-pr
 
 answer: $(VENV)/.runtime
 	$(BIN)/python cli.py refresh
 	$(BIN)/python cli.py answer
+
+app: $(VENV)/.app
+	$(BIN)/python cli.py app
 
 test: $(VENV)/.dev lint
 	$(BIN)/sqlmesh test
@@ -33,6 +36,7 @@ close-pr: $(VENV)/.runtime
 lock:
 	uv pip compile pyproject.toml --universal --extra dev --generate-hashes --no-emit-index-url --no-annotate --upgrade -q -o requirements-dev.lock
 	uv pip compile pyproject.toml --universal -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements.lock
+	uv pip compile pyproject.toml --universal --extra app -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-app.lock
 
 clean:
 	rm -rf $(VENV) .next .previous .cache .pytest_cache .ruff_cache .hypothesis logs warehouse.duckdb*
@@ -42,7 +46,12 @@ $(VENV)/.runtime: requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	touch $@
 
+$(VENV)/.app: requirements-app.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-app.lock
+	touch $@ $(VENV)/.runtime
+
 $(VENV)/.dev: requirements-dev.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	touch $@ $(VENV)/.runtime
+	touch $@ $(VENV)/.app $(VENV)/.runtime

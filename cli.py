@@ -51,8 +51,15 @@ _data_option = click.option(
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--warehouse", type=click.Path(path_type=Path), help="The warehouse file.")
 @click.option("--gateway", help="The SQLMesh gateway.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "plain"]),
+    default="auto",
+    show_default=True,
+    help="What a long command is doing: auto shows it on a terminal only, plain as a line a step.",
+)
 @click.pass_context
-def cli(context: click.Context, warehouse: Path | None, gateway: str | None) -> None:
+def cli(context: click.Context, warehouse: Path | None, gateway: str | None, progress: str) -> None:
     """Do top-tier mentors deliver better retention, and is the booking system reliable?"""
     if context.invoked_subcommand in UNATTENDED:
         configured_channels()  # a channel set by half is told before the work, not after it
@@ -112,7 +119,8 @@ def _write(run: Run) -> None:
     from terminal import live_progress
 
     settings, environment = run.settings, run.environment
-    with live_progress() as on_step:
+    is_plain = click.get_current_context().find_root().params["progress"] == "plain"
+    with live_progress(is_plain) as on_step:
         on_step("reading the files")
         sources = find_sources(run.data) if run.data else []
         run.files = [{"file": str(file.path), "checksum": file.checksum} for _, file in sources]
@@ -405,6 +413,35 @@ def simulate_command(
         for number, day in enumerate(population.by_day(days, late_share), start=1):
             day.write(out / f"day_{number:03}", events_format)
     _say(f"wrote {users:,} users and {population.events.height:,} events to {out}")
+
+
+@cli.command("app")
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="On 127.0.0.1.")
+@click.option("--no-browser", is_flag=True, help="Do not open the page, as where there is no display.")
+@click.pass_obj
+def app_command(settings: Settings, port: int, no_browser: bool) -> None:
+    """The web application, on this machine only."""
+    from app.launch import serve
+
+    serve(settings, port, opens_browser=not no_browser)
+
+
+@cli.command("lineage")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .svg or .html file.")
+def lineage_command(out: Path) -> None:
+    """Draw which table is made from which; the HTML page has their columns too."""
+    if out.suffix.lower() not in (".svg", ".html"):
+        raise click.UsageError(f"{out} is neither an .svg nor an .html file; name one with --out")
+    from documentation.catalogue import project_context, tables
+    from documentation.lineage import page, svg
+
+    with project_context() as context:
+        text = (svg if out.suffix.lower() == ".svg" else page)(tables(context))
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MentorAnalyticsError(f"{out} cannot be written: {error.strerror or error}") from None
+    _say(f"wrote {out}")
 
 
 @cli.command("reset")

@@ -61,6 +61,11 @@ COLUMNS = {
 _SCHEMAS = {"stg": "staging", "rpt": "reports"}
 
 
+def schema_of(name: str) -> str:
+    """The schema of a model, as prod names it."""
+    return _SCHEMAS.get(name.split("_")[0], "marts")
+
+
 def mart(name: str) -> Table:
     """An unbound table of one mart, of `stg_events` or of `rpt_user_outcomes`, as SQLMesh names it."""
-    return ibis.table(COLUMNS[name], name=name, database=_SCHEMAS.get(name.split("_")[0], "marts"))
+    return ibis.table(COLUMNS[name], name=name, database=schema_of(name))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import ibis
 
 from analysis.answer import answer
+from analysis.marts import COLUMNS, schema_of
 from errors import SettingsError, WarehouseError
 from ingest.warehouse import connect
 from settings import Settings
@@ -79,13 +81,17 @@ def differences(settings: Settings, base: str, other: str, as_of: str | None) ->
     return [(name, before, after) for name, before, after in pairs if before != after]
 
 
-def _answer(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    environment: str,
-    as_of: datetime | None,
-    full: bool = False,
-) -> dict[str, Any]:
+def environments(warehouse: Path) -> list[str]:
+    """The environments that were built, prod first, the others by name.
+
+    Raises:
+        WarehouseError: there is no warehouse, or it is locked.
+    """
+    with connect(warehouse, read_only=True) as connection:
+        return _environments(connection)
+
+
+def _environments(connection: duckdb.DuckDBPyConnection) -> list[str]:
     built = [
         schema.removeprefix("marts").removeprefix("__") or "prod"
         for (schema,) in connection.execute(
@@ -93,19 +99,50 @@ def _answer(
             "WHERE table_name = 'fct_sessions' AND table_schema LIKE 'marts%'"
         ).fetchall()
     ]
+    return sorted(built, key=lambda name: (name != "prod", name))
+
+
+def _answer(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    environment: str,
+    as_of: datetime | None,
+    full: bool = False,
+) -> dict[str, Any]:
+    built = _environments(connection)
     if environment not in built:
-        there = f"; there is {', '.join(sorted(built))}" if built else ""
+        there = f"; there is {', '.join(built)}" if built else ""
         raise WarehouseError(
             f"the environment {environment} is not in {settings.warehouse}{there}; "
             f"run: python cli.py refresh --env {environment}"
         )
     try:
+        missing = _missing_columns(connection, environment)
+        if missing:
+            raise WarehouseError(
+                f"the environment {environment} of {settings.warehouse} was built by other models than these "
+                f"(there is no {', '.join(missing)}); run: sqlmesh plan, then python cli.py refresh"
+            )
         return answer(ibis.duckdb.from_connection(connection), settings, environment, as_of, full)
     except (duckdb.Error, ibis.IbisError) as error:
         raise WarehouseError(
             f"the warehouse {settings.warehouse} cannot answer (a file keeps the name it was built under): "
             f"{str(error).splitlines()[0]}"
         ) from None
+
+
+def _missing_columns(connection: duckdb.DuckDBPyConnection, environment: str) -> list[str]:
+    """The tables, or columns of tables that are there, that the metrics read and the environment lacks."""
+    suffix = "" if environment == "prod" else f"__{environment}"
+    missing = []
+    for name, columns in COLUMNS.items():
+        table = f"{schema_of(name)}{suffix}.{name}"
+        rows = connection.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema || '.' || table_name = ?", [table]
+        ).fetchall()
+        there = {column for (column,) in rows}
+        missing += [f"{table}.{column}" for column in columns if column not in there] if there else [table]
+    return missing
 
 
 def _reports(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[str, Any]:

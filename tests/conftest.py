@@ -15,6 +15,7 @@ import pytest
 EXAMPLES_FACTOR = int(os.environ.get("MENTOR_TEST_EXAMPLES_FACTOR", "1"))
 
 USERS_CSV = "user_id,company_id,signup_date,status\n1,7,2023-01-01,active\n2,7,2023-01-02,churned\n"
+# A name that a page must show as text.
 HOSTILE_MENTOR = "<script>alert(1)</script>"
 MENTORS_CSV = "mentor_id,tier,hourly_rate\nM-1,Gold,200\nM-2,Silver,100\n"
 
@@ -155,5 +156,25 @@ def hostile_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / source.name).write_text(text, encoding="utf-8")
     warehouse = folder / "warehouse.duckdb"
     result = CliRunner().invoke(cli, ["--warehouse", str(warehouse), "refresh", "--data", str(folder)])
+    assert result.exit_code == 0, result.output
+    return warehouse
+
+
+@pytest.fixture(scope="session")
+def application_warehouse(tmp_path_factory) -> Path:
+    """A warehouse of the sample data and of one rejected event, whose mentor has a name that is a script."""
+    from click.testing import CliRunner
+
+    from cli import cli
+    from settings import PROJECT_ROOT
+
+    folder = tmp_path_factory.mktemp("application")
+    data, warehouse = folder / "data", folder / "warehouse.duckdb"
+    shutil.copytree(PROJECT_ROOT / "seeds" / "sample", data)
+    events = json.loads((data / "booking_events.json").read_text(encoding="utf-8"))
+    events.append(event("script", mentor_id=HOSTILE_MENTOR, timestamp="yesterday"))
+    (data / "booking_events.json").write_text(json.dumps(events), encoding="utf-8")
+    command = ["--warehouse", str(warehouse), "refresh", "--data", str(data)]
+    result = CliRunner().invoke(cli, command, env={"MENTOR_LOGS": str(folder / "logs")})
     assert result.exit_code == 0, result.output
     return warehouse

@@ -1,0 +1,79 @@
+"""What the pages read: the published state, kept until another one is published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from analysis import published
+from errors import WarehouseError
+from ingest import load
+from settings import Settings
+
+State = tuple[str, int, int, int]
+
+
+def state(warehouse: Path) -> State:
+    """What tells one published state from another: the file with its time, inode and size.
+
+    Raises:
+        WarehouseError: there is no warehouse yet.
+    """
+    try:
+        file = warehouse.stat()
+    except FileNotFoundError:
+        raise WarehouseError(
+            f"there is no warehouse at {warehouse} yet: refresh on the page Pipeline, or run: python cli.py refresh"
+        ) from None
+    return str(warehouse), file.st_mtime_ns, file.st_ino, file.st_size
+
+
+def answer(settings: Settings, environment: str, full: bool = False) -> dict[str, Any]:
+    """The answer document of an environment, with every section if `full`.
+
+    Raises:
+        WarehouseError: as `analysis.published.answer_from_warehouse`.
+    """
+    return _answer(state(settings.warehouse), settings.model_dump_json(), settings, environment, full)
+
+
+def environments(settings: Settings) -> list[str]:
+    """The environments that were built, prod first.
+
+    Raises:
+        WarehouseError: the warehouse cannot be read.
+    """
+    return _environments(state(settings.warehouse), settings)
+
+
+def rejected_rows(settings: Settings) -> pl.DataFrame:
+    """The rejected rows, newest load first: load_id, file, position, reason, raw_text.
+
+    Raises:
+        WarehouseError: as `ingest.load.rejected_rows`.
+    """
+    return _rejected_rows(state(settings.warehouse), settings)
+
+
+@st.cache_data(max_entries=100, show_spinner="Reading the warehouse")
+def _answer(
+    published_state: State, parameters: str, _settings: Settings, environment: str, full: bool
+) -> dict[str, Any]:
+    return published.answer_from_warehouse(_settings, environment, None, full)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _environments(published_state: State, _settings: Settings) -> list[str]:
+    return published.environments(_settings.warehouse)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _rejected_rows(published_state: State, _settings: Settings) -> pl.DataFrame:
+    columns = {"load_id": pl.Int64, "file": pl.String, "position": pl.Int64, "reason": pl.String, "raw_text": pl.String}
+    rows = load.rejected_rows(_settings.warehouse)
+    return pl.DataFrame(rows, schema=columns, orient="row").sort(
+        "load_id", "file", "position", descending=[True, False, False]
+    )

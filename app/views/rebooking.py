@@ -1,0 +1,202 @@
+"""Do users of the top-tier mentors come back more often? The choice of the page is in its address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import streamlit as st
+
+import presentation
+from analysis.answer import SMALL_GROUP
+from analysis.statistics.proportions import compare, wilson_interval
+from app import charts, headlines, published
+from app.environment import chosen_environment
+from app.sentences import page, verbatim
+from errors import SettingsError
+from settings import Settings, known_tiers, load_settings
+
+Row = dict[str, Any]
+
+# The values that stand in the address; those of the settings are the command line's.
+APPROACHES = ["sessions", "bookings"]
+MATURITY = ["everyone", "mature"]
+ATTRIBUTION = ["current", "at_session"]
+MAX_WINDOW_DAYS = 3650
+
+DEFINITIONS = """
+- **Rebooking, by sessions:** a user counts under the tier of the mentor of the user's first session ever, and has
+  rebooked when another session, with any mentor, starts within the window after it.
+- **Rebooking, by bookings:** the same over bookings that were not cancelled, of users whom the export knows.
+- **Tier of the mentor:** *current*, the latest known, or *at_session*, the one that held at the first session.
+- **Mature:** the whole window after the first session has been observed. Others may yet rebook.
+- **Interval:** Wilson's score interval of the rate. The p-value is that of Fisher's exact test, two-sided.
+- **Association, not cause:** users chose their mentors.
+"""
+
+
+@page
+def show() -> None:
+    st.title("Rebooking")
+    _say_what_the_address_gets_wrong()
+    settings = load_settings()
+    environment = chosen_environment(settings)
+    settings, approach, maturity = _choice(settings)
+    document = published.answer(settings, environment)
+    if maturity == "mature":
+        document = mature_only(document, settings.confidence_level)
+    part = document["rebooking"][approach]
+    st.header(verbatim(headlines.rebooking(document, approach, settings.significance_level)))
+    picture, figures = st.columns([2, 1])
+    picture.altair_chart(charts.rates_with_intervals(_named(part)), width="stretch")
+    with figures:
+        _comparison(part["comparison"], settings)
+    _table(document, approach, maturity, settings)
+    st.warning("\n".join(f"- {verbatim(warning)}" for warning in document["warnings"]))
+    st.download_button(
+        "Download as CSV", presentation.as_csv(document), f"rebooking_{maturity}.csv", "text/csv", on_click="ignore"
+    )
+    with st.expander("Definitions"):
+        st.markdown(DEFINITIONS)
+    as_of = document["parameters"]["as_of"]
+    st.caption(
+        verbatim(f"As of {as_of}, environment {environment}. The address of this page holds the choice made here.")
+    )
+
+
+def _say_what_the_address_gets_wrong() -> None:
+    """A sentence for each parameter of the address that is not allowed; the page shows its default."""
+    allowed = {
+        "group_a": known_tiers(),
+        "group_b": known_tiers(),
+        "window_days": range(1, MAX_WINDOW_DAYS + 1),
+        "no_limit": ["true", "false"],
+        "tier_attribution": ATTRIBUTION,
+        "approach": APPROACHES,
+        "maturity": MATURITY,
+    }
+    for name, values in allowed.items():
+        texts = [str(value) for value in values]
+        wrong = [given for given in st.query_params.get_all(name) if given and given not in texts]
+        if wrong:
+            hint = f"1 to {MAX_WINDOW_DAYS}" if name == "window_days" else ", ".join(texts)
+            st.warning(verbatim(f"The address asks for {name} = {', '.join(wrong)}, which is none of: {hint}."))
+
+
+def _choice(settings: Settings) -> tuple[Settings, str, str]:
+    """The settings, the approach and the maturity that the controls, and with them the address, ask for."""
+    tiers = known_tiers()
+    first, second, third = st.columns(3)
+    group_a = first.multiselect("Group A", tiers, settings.group_a, key="group_a", bind="query-params")
+    group_b = second.multiselect("Group B", tiers, settings.group_b, key="group_b", bind="query-params")
+    with third:
+        days, limit = st.columns([2, 1], vertical_alignment="bottom")
+        no_limit = limit.checkbox(
+            "No limit", settings.rebooking_window_days is None, key="no_limit", bind="query-params"
+        )
+        window_days = days.number_input(
+            "Window in days",
+            1,
+            MAX_WINDOW_DAYS,
+            settings.rebooking_window_days or 30,
+            key="window_days",
+            bind="query-params",
+            disabled=no_limit,
+        )
+    approach = first.radio("Counted by", APPROACHES, key="approach", bind="query-params", horizontal=True)
+    maturity = second.radio("Users", MATURITY, key="maturity", bind="query-params", horizontal=True)
+    attribution = third.radio(
+        "Tier of the mentor",
+        ATTRIBUTION,
+        ATTRIBUTION.index(settings.tier_attribution),
+        key="tier_attribution",
+        bind="query-params",
+        horizontal=True,
+    )
+    for name, group in (("A", group_a), ("B", group_b)):
+        if not group:
+            raise SettingsError(f"group {name} is empty: choose at least one tier for it")
+    if maturity == "mature" and no_limit:
+        raise SettingsError(
+            "without a limit no window is ever over, so no user is mature: set a window, or take everyone"
+        )
+    chosen = load_settings(
+        warehouse=settings.warehouse,
+        group_a=group_a,
+        group_b=group_b,
+        rebooking_window_days="none" if no_limit else window_days,
+        tier_attribution=attribution,
+    )
+    return chosen, approach, maturity
+
+
+def mature_only(document: Row, confidence_level: float) -> Row:
+    """The document with the mature users in the place of all users, their intervals and comparison worked out anew."""
+
+    def figures(row: Row) -> Row:
+        low, high = wilson_interval(row["mature_rebooked"], row["mature_users"], confidence_level)
+        return row | {
+            "users": row["mature_users"],
+            "rebooked": row["mature_rebooked"],
+            "rate": row["mature_rate"],
+            "ci_low": low,
+            "ci_high": high,
+        }
+
+    parts = {}
+    for approach, part in document["rebooking"].items():
+        a, b = groups = [figures(row) for row in part["groups"]]
+        comparison = compare(a["rebooked"], a["users"], b["rebooked"], b["users"], confidence_level)
+        tiers = [figures(row) for row in part["tiers"]]
+        parts[approach] = {"tiers": tiers, "groups": groups, "comparison": asdict(comparison)}
+    few = [
+        f"Few mature users of {'/'.join(row['tiers'])}, so the interval is wide: {row['mature_users']}."
+        for row in document["rebooking"]["sessions"]["groups"]
+        if row["mature_users"] < SMALL_GROUP <= row["users"]
+    ]
+    return document | {"rebooking": parts, "warnings": few + document["warnings"]}
+
+
+def _named(part: Row) -> list[Row]:
+    """The rows of the picture: every tier, and every group of several."""
+    rows = [(row["tier"], row) for row in part["tiers"]]
+    rows += [("/".join(row["tiers"]), row) for row in part["groups"] if len(row["tiers"]) > 1]
+    return [
+        {"name": name, "label": presentation.percent(row["rate"])}
+        | {field: row[field] for field in ("rate", "ci_low", "ci_high")}
+        for name, row in rows
+    ]
+
+
+def _table(document: Row, approach: str, maturity: str, settings: Settings) -> None:
+    header = ["Tier", "Users", "Rebooked", "Rate", f"{settings.confidence_level:.0%} interval", "Mature only"]
+    rows = presentation.rebooking_rows(document, approach)
+    if maturity == "mature":
+        header, rows = header[:-1], [row[:-1] for row in rows]
+    st.table([dict(zip(header, map(verbatim, row), strict=True)) for row in rows], border="horizontal", hide_index=True)
+
+
+def _comparison(comparison: Row, settings: Settings) -> None:
+    """Group A against group B: difference, ratios with intervals, p-value."""
+    a, b = "/".join(settings.group_a), "/".join(settings.group_b)
+
+    def between(name: str, written: Callable[[float], str]) -> str:
+        value, low, high = (comparison[f"{name}{end}"] for end in ("", "_ci_low", "_ci_high"))
+        if value is None:
+            return "–"
+        return (
+            written(value) if low is None or high is None else f"{written(value)} ({written(low)} to {written(high)})"
+        )
+
+    rows = {
+        "Difference in points": between("difference", lambda value: f"{value * 100:.1f}"),
+        "Relative risk": between("relative_risk", lambda value: f"{value:.2f}"),
+        "Odds ratio": between("odds_ratio", lambda value: f"{value:.2f}"),
+        "Chance": presentation.p_in_words(comparison["p_value"]),
+    }
+    st.table(
+        [{f"{a} against {b}": name, "Value (interval)": verbatim(value)} for name, value in rows.items()],
+        border="horizontal",
+        hide_index=True,
+    )
