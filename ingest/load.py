@@ -10,9 +10,10 @@ known, by `updated_at`, is rejected as `outdated`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,7 +27,6 @@ from ingest.source_files import (
     SourceFile,
     find_event_files,
     inspect_file,
-    read_header,
 )
 from ingest.warehouse import connect
 
@@ -83,7 +83,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Source:
-    """How one kind of file becomes rows: SQL over a relation `source_rows` with a `position`."""
+    """How one kind of file becomes rows: SQL over a relation `source_rows`."""
 
     name: str
     required: tuple[str, ...]
@@ -148,12 +148,23 @@ def find_sources(data: Path) -> Sources:
     Raises:
         SourceError: the folder or a file is missing, or a file cannot be read as a whole.
     """
-    if not data.is_dir():
-        raise SourceError(f"the data folder {data} does not exist")
+    if not str(data).isprintable():
+        raise SourceError(f"the name of the data folder {str(data)!r} cannot be printed; rename it")
+    try:
+        if not data.is_dir():
+            raise SourceError(f"the data folder {data} {'is a file' if data.exists() else 'does not exist'}")
+        event_files, others = find_event_files(data)
+    except OSError as error:
+        raise SourceError(f"the data folder {data} cannot be read: {error.strerror}") from None
+    events = [(EVENTS, inspect_file(path)) for path in event_files]
+    if others:
+        names = ", ".join(path.name for path in others)
+        source, file = events[0]
+        events[0] = source, replace(file, notes=(f"beside it, and not read for want of a known ending: {names}",))
     return [
         (USERS, inspect_file(data / USERS_FILE)),
         (MENTORS, inspect_file(data / MENTORS_FILE)),
-        *((EVENTS, inspect_file(path)) for path in find_event_files(data)),
+        *events,
     ]
 
 
@@ -190,7 +201,7 @@ def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], N
 
     Raises:
         SourceError: the rows of a file cannot be read; the warehouse stays as it was.
-        WarehouseError: the warehouse cannot be opened for writing.
+        WarehouseError: the warehouse cannot be opened or written: a full disk, too little memory.
     """
     was_there = warehouse.exists()
     try:
@@ -202,10 +213,12 @@ def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], N
                 on_step(f"loading {file.path.name}")
                 loads.append(_load_file(connection, source, file))
             return loads
-    except BaseException:
+    except BaseException as error:
         if not was_there:
             warehouse.unlink(missing_ok=True)
             warehouse.with_name(warehouse.name + ".wal").unlink(missing_ok=True)
+        if isinstance(error, duckdb.Error):
+            raise WarehouseError(f"the warehouse {warehouse} cannot be written: {_one_line(error)}") from None
         raise
 
 
@@ -214,10 +227,16 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("BEGIN")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with suppress(duckdb.Error):  # after a failure to write there may be nothing left to roll back
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
+
+
+def _one_line(error: duckdb.Error) -> str:
+    """What DuckDB says, without the kind of its error and its advice to programmers."""
+    return re.sub(r"^[\w ]+ Error: ", "", str(error).split("\n")[0]).strip()
 
 
 def _set_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
@@ -232,35 +251,38 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
     if _is_unchanged(connection, source, file):
         return _unchanged(source, file)
     (load_id,) = connection.execute("SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads").fetchone()
-    try:
-        _read_rows(connection, source, file)
-    except duckdb.InvalidInputException as error:
-        line = str(error).split("\n")[0].removeprefix("Invalid Input Error: ")
-        raise SourceError(f"{file.path} cannot be read: {line}") from None
+    notes = [*file.notes, *_read_rows(connection, source, file)]
     if source is MENTORS:
-        _refuse_missing_tier(connection, file)
+        _refuse_incomplete_sheet(connection, file)
     _classify(connection, source)
-    notes = _notes(connection, source)
-    _insert(connection, source, load_id)
-    counts = dict(connection.execute("SELECT class, COUNT(*) FROM classified GROUP BY class").fetchall())
+    notes += _notes(connection, source)
+    rows_loaded = _insert(connection, source, load_id)
+    (rows_read,) = connection.execute("SELECT COUNT(*) FROM normalised").fetchone()
+    counts = dict(connection.execute("SELECT class, COUNT(*) FROM not_loaded GROUP BY class").fetchall())
     if counts.get("rejected"):
         connection.execute(
             """
             INSERT INTO raw.rejected_rows
             SELECT $load_id, $file, position, reason, raw_text
-            FROM classified JOIN source_text USING (position)
+            FROM source_text JOIN not_loaded USING (position)
             WHERE class = 'rejected' ORDER BY position
             """,
             {"load_id": load_id, "file": str(file.path)},
         )
+    file.refuse_if_changed()
     load = Load(
         source.name,
         file.path,
-        sum(counts.values()),
-        *(counts.get(name, 0) for name in ("loaded", "known", "duplicate", "rejected")),
+        rows_read,
+        rows_loaded,
+        *(counts.get(name, 0) for name in ("known", "duplicate", "rejected")),
         outcome="loaded",
         notes=tuple(notes),
     )
+    if rows_read != rows_loaded + sum(counts.values()):
+        raise SourceError(
+            f"{file.path}: {rows_read:,} rows read, but {rows_loaded + sum(counts.values()):,} accounted for"
+        )
     connection.execute(
         """
         INSERT INTO raw.loads
@@ -279,14 +301,15 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
             load.outcome,
         ],
     )
-    for table in ("source_rows", "normalised", "classified"):
+    for view in ("source_text", "normalised"):
+        connection.execute(f"DROP VIEW temp.{view}")
+    for table in ("source_rows", "normalised_rows", "not_loaded"):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
-    connection.execute("DROP VIEW IF EXISTS temp.source_text")
     return load
 
 
 def _unchanged(source: Source, file: SourceFile) -> Load:
-    return Load(source.name, file.path, 0, 0, 0, 0, 0, "unchanged")
+    return Load(source.name, file.path, 0, 0, 0, 0, 0, "unchanged", file.notes)
 
 
 def _is_unchanged(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> bool:
@@ -303,69 +326,88 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> None:
-    """Make `source_text` (position, raw_text) and `normalised` (position, columns, reason)."""
+def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> list[str]:
+    """Make `source_text` (position, raw_text) and `normalised` (position, columns, reason).
+
+    Rows stay in the file's order, so that a row's id in its table is its position: numbering the
+    rows of a query would take the reading from all cores to one.
+
+    Returns:
+        Notes on the columns that are not loaded.
+
+    Raises:
+        SourceError: the file cannot be read as a whole.
+    """
     path = _literal(str(file.path))
+    try:
+        if file.json_format:
+            reader = f"read_json_objects({path}, format = '{file.json_format}')"
+            objects = f"SELECT CAST(json AS VARCHAR) AS raw_text FROM {reader}"
+            source_text = f"SELECT ROW_NUMBER() OVER () AS position, raw_text FROM ({objects})"
+            unknown = []
+        else:
+            from ingest.csv_rows import load_csv  # pyarrow is slow to import
+
+            unknown = load_csv(connection, file.path, source.required, source.optional)
+            objects = "SELECT * FROM temp.source_rows"
+            source_text = f"SELECT {_position(connection, 'source_rows')} AS position, raw_text FROM temp.source_rows"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW source_text AS {source_text}")
+        connection.execute(f"""
+            CREATE OR REPLACE TEMP TABLE normalised_rows AS WITH source_rows AS ({objects}) {source.normalise}
+        """)
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        file.refuse_if_changed()
+        raise SourceError(f"{file.path} cannot be read: {_reading_failure(file, error)}") from None
+    position = _position(connection, "normalised_rows")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW normalised AS SELECT {position} AS position, * FROM normalised_rows"
+    )
     if file.json_format:
-        connection.execute(f"""
-            CREATE OR REPLACE TEMP VIEW source_text AS
-            SELECT ROW_NUMBER() OVER () AS position, CAST(json AS VARCHAR) AS raw_text
-            FROM read_json_objects({path}, format = '{file.json_format}', maximum_object_size = 67108864)
-        """)
-        rows = "SELECT position, raw_text FROM source_text"
-    else:
-        header = read_header(file.path, source.required)
-        columns = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in header)
-        values = ", ".join(f"COALESCE({quoted}, '')" for quoted in ('"' + n.replace('"', '""') + '"' for n in header))
-        connection.execute("DROP TABLE IF EXISTS temp.reject_errors; DROP TABLE IF EXISTS temp.reject_scans")
-        connection.execute(f"""
-            CREATE OR REPLACE TEMP TABLE source_rows AS
-            SELECT ROW_NUMBER() OVER () AS position, NULL::VARCHAR AS unreadable, NULL::VARCHAR AS line, *
-            FROM read_csv({path}, auto_detect = false, header = true, delim = ',', quote = '"', escape = '"',
-                          columns = {{{columns}}}, store_rejects = true, rejects_limit = 0)
-        """)
-        _add_unreadable_lines(connection)
-        connection.execute(f"""
-            CREATE OR REPLACE TEMP VIEW source_text AS
-            SELECT position, COALESCE(line, CONCAT_WS(',', {values})) AS raw_text
-            FROM source_rows
-        """)
-        absent = [name for name in source.optional if name not in header]
-        extra = "".join(f", NULL::VARCHAR AS {name}" for name in absent)
-        rows = f"SELECT *{extra} FROM source_rows"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE normalised AS WITH source_rows AS ({rows}) {source.normalise}")
+        unknown = [
+            name
+            for (name,) in connection.execute(
+                "SELECT DISTINCT UNNEST(unknown_properties) AS name FROM normalised ORDER BY name"
+            ).fetchall()
+        ]
+    return [f"columns that are not loaded: {', '.join(map(_shown, unknown))}"] if unknown else []
 
 
-def _add_unreadable_lines(connection: duckdb.DuckDBPyConnection) -> None:
-    """Put the lines the CSV reader refused among the rows, each at its own place in the file."""
-    refused = "SELECT DISTINCT ON (line) line - 1 AS position, csv_line FROM reject_errors ORDER BY line"
-    if not connection.execute(f"SELECT COUNT(*) FROM ({refused})").fetchone()[0]:
-        return
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE source_rows AS
-        WITH refused AS ({refused}),
-        free AS (
-            SELECT position, ROW_NUMBER() OVER (ORDER BY position) AS rank
-            FROM range(1, (SELECT COUNT(*) FROM source_rows) + (SELECT COUNT(*) FROM refused) + 1) AS t(position)
-            WHERE position NOT IN (SELECT position FROM refused)
-        )
-        SELECT free.position, source_rows.* EXCLUDE (position)
-        FROM source_rows JOIN free ON free.rank = source_rows.position
-        UNION ALL BY NAME
-        SELECT position, 'unreadable_line' AS unreadable, csv_line AS line FROM refused
-    """)
+def _position(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """SQL for the number of a row in a table just filled, from 1; inside a transaction, ids start anywhere."""
+    (first, last, rows) = connection.execute(f"SELECT MIN(rowid), MAX(rowid), COUNT(*) FROM temp.{table}").fetchone()
+    if rows and last - first + 1 != rows:
+        raise WarehouseError(f"DuckDB numbers {rows:,} rows from {first} to {last}; they cannot be told apart")
+    return f"rowid - {(first or 0) - 1}"
 
 
-def _refuse_missing_tier(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> None:
+def _reading_failure(file: SourceFile, error: duckdb.Error) -> str:
+    line = _one_line(error)
+    if "maximum_object_size" in line:
+        return "broken JSON, or a single event of more than 16 MB"
+    line = line.replace(f'in file "{file.path}", ', "")
+    # DuckDB counts from 2.
+    line = re.sub(r"in (line|record/value) (\d+)", lambda m: f"in {m[1].split('/')[0]} {int(m[2]) - 1}", line)
+    return line.removesuffix(". Try auto-detecting the JSON format")
+
+
+def _refuse_incomplete_sheet(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> None:
+    if not connection.execute("SELECT COUNT(*) FROM normalised").fetchone()[0]:
+        raise SourceError(f"{file.path} has a header and no mentors; a sheet without any would close them all")
     row = connection.execute(
-        "SELECT position, mentor_id FROM normalised WHERE tier IS NULL AND reason = 'missing_tier' ORDER BY 1 LIMIT 1"
+        "SELECT position, mentor_id FROM normalised WHERE reason = 'missing_tier' ORDER BY 1 LIMIT 1"
     ).fetchone()
     if row:
-        raise SourceError(f"{file.path}, row {row[0]}: mentor {row[1]} has no tier; give every mentor one")
+        raise SourceError(f"{file.path}, row {row[0]}: mentor {_shown(row[1])} has no tier; give every mentor one")
+
+
+def _shown(text: str) -> str:
+    """Text of a source in one line of ours."""
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """Make `classified`: position, class (loaded, known, duplicate, rejected), reason.
+    """Make `not_loaded`: position, class (known, duplicate, rejected) and reason of the rows that bring nothing new.
 
     The first row of a key stays; a later one is a duplicate or, where the source calls that a
     conflict, rejected when it differs. A row that differs from the known one is news of a user or
@@ -381,7 +423,7 @@ def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     )
     known_updated_at = "NULL" if source is EVENTS else "known.updated_at"
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE classified AS
+        CREATE OR REPLACE TEMP TABLE not_loaded AS
         WITH repeated AS (
             SELECT {key}, MIN(position) AS position FROM normalised
             WHERE reason IS NULL GROUP BY {key} HAVING COUNT(*) > 1
@@ -400,7 +442,7 @@ def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
             SELECT
                 n.position,
                 COALESCE(first_rows.position < n.position, false) AS is_repeated,
-                {differs_from_known} AS is_news,
+                CASE WHEN known_row IS NULL THEN true ELSE {differs_from_known} END AS is_news,
                 CASE
                     WHEN n.reason IS NOT NULL THEN n.reason
                     WHEN first_rows.position < n.position
@@ -416,25 +458,32 @@ def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
             CASE
                 WHEN reason IS NOT NULL THEN 'rejected'
                 WHEN is_repeated THEN 'duplicate'
-                WHEN is_news THEN 'loaded'
                 ELSE 'known'
             END AS class,
             reason
         FROM judged
+        WHERE reason IS NOT NULL OR is_repeated OR NOT is_news
     """)
+
+
+# The sheet is always complete: who is not on it has left. A rejected row is still on it, and where
+# a row does not say whose it is, nobody is taken to have left.
+_LEAVERS = f"""
+    SELECT mentor_id FROM ({MENTORS.known})
+    WHERE mentor_id NOT IN (SELECT mentor_id FROM normalised WHERE mentor_id IS NOT NULL)
+        AND NOT EXISTS (FROM normalised WHERE mentor_id IS NULL)
+"""
 
 
 def _notes(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
     """What people should know of this load, before it is written."""
     if source is EVENTS:
         return []
-    missing = f"""
-        SELECT {source.key} FROM ({source.known})
-        WHERE {source.key} NOT IN (SELECT {source.key} FROM normalised WHERE {source.key} IS NOT NULL)
-        ORDER BY {source.key}
-    """
     if source is USERS:
-        (count,) = connection.execute(f"SELECT COUNT(*) FROM ({missing})").fetchone()
+        (count,) = connection.execute(f"""
+            SELECT COUNT(*) FROM ({source.known})
+            WHERE user_id NOT IN (SELECT user_id FROM normalised WHERE user_id IS NOT NULL)
+        """).fetchone()
         return (
             [f"users of earlier exports who are missing here, and are kept: {count:,} (an older export?)"]
             if count
@@ -442,29 +491,31 @@ def _notes(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
         )
     changed = connection.execute(f"""
         SELECT mentor_id, known.tier, n.tier
-        FROM normalised AS n JOIN classified USING (position) JOIN ({source.known}) AS known USING (mentor_id)
-        WHERE class = 'loaded' AND n.tier <> known.tier ORDER BY mentor_id
+        FROM normalised AS n ANTI JOIN not_loaded USING (position) JOIN ({source.known}) AS known USING (mentor_id)
+        WHERE n.tier <> known.tier ORDER BY mentor_id
     """).fetchall()
-    notes = [f"mentor {mentor} changes from {old} to {new}" for mentor, old, new in changed]
-    return notes + [f"mentor {mentor} has left the sheet" for (mentor,) in connection.execute(missing).fetchall()]
+    left = connection.execute(f"{_LEAVERS} ORDER BY mentor_id").fetchall()
+    (nameless,) = connection.execute("SELECT COUNT(*) FROM normalised WHERE mentor_id IS NULL").fetchone()
+    return [
+        *(f"mentor {_shown(mentor)} changes from {_shown(old)} to {_shown(new)}" for mentor, old, new in changed),
+        *(f"mentor {_shown(mentor)} has left the sheet" for (mentor,) in left),
+        *([f"rows that do not say whose they are: {nameless:,}; no mentor is taken to have left"] if nameless else []),
+    ]
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> None:
+def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> int:
+    """Write the rows that bring something new; how many they are."""
     columns = ", ".join(source.columns)
-    accepted = "FROM normalised AS n JOIN classified USING (position)"
+    accepted = "FROM normalised AS n ANTI JOIN not_loaded USING (position)"
     if source is EVENTS:
-        connection.execute(
-            f"""
-            INSERT INTO raw.booking_events ({columns}, load_id)
-            SELECT {columns}, ? {accepted} WHERE class = 'loaded' ORDER BY position
-            """,
-            [load_id],
-        )
-        return
+        (rows_loaded,) = connection.execute(
+            f"INSERT INTO raw.booking_events ({columns}, load_id) SELECT {columns}, ? {accepted}", [load_id]
+        ).fetchone()
+        return rows_loaded
     key = source.key
     is_mentors = source is MENTORS
     # The start of the state in force now; one announced for later may still be overtaken.
-    connection.execute(
+    (rows_loaded,) = connection.execute(
         f"""
         INSERT INTO raw.{source.name}
             ({columns}, updated_at, effective_at, loaded_at, load_id{", is_deleted" if is_mentors else ""})
@@ -484,21 +535,20 @@ def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int)
             ?
             {", false" if is_mentors else ""}
         {accepted} LEFT JOIN in_force USING ({key})
-        WHERE class = 'loaded' ORDER BY position
+        ORDER BY position
         """,
         [load_id],
-    )
+    ).fetchone()
     if is_mentors:
-        # The sheet is always complete: who is not on it has left. A rejected row is still on it.
         connection.execute(
             f"""
             INSERT INTO raw.mentors ({columns}, effective_at, loaded_at, load_id, is_deleted)
             SELECT {columns}, GETVARIABLE('loaded_at'), GETVARIABLE('loaded_at'), ?, true
-            FROM ({source.known}) WHERE mentor_id NOT IN (SELECT mentor_id FROM normalised WHERE mentor_id IS NOT NULL)
-            ORDER BY mentor_id
+            FROM ({source.known}) WHERE mentor_id IN ({_LEAVERS}) ORDER BY mentor_id
             """,
             [load_id],
         )
+    return rows_loaded
 
 
 def rejected_rows(warehouse: Path) -> list[tuple[int, str, int, str, str]]:
