@@ -12,6 +12,7 @@ import duckdb
 import pyarrow
 
 from errors import SourceError
+from ingest.source_files import shown
 
 _BATCH_RECORDS = 50_000
 
@@ -57,7 +58,7 @@ def load_csv(
     """Make the temporary table `source_rows`: one row a record, in the file's order, the header left out.
 
     Its columns are `raw_text`, `unreadable` (why the record has no values, or null) and the texts
-    of the required and optional columns.
+    of the required and optional columns, all null where the record has not one value a column.
 
     Returns:
         The columns of the file that are not loaded.
@@ -87,8 +88,11 @@ def load_csv(
             connection.register("csv_batch", table)
             connection.execute(f"""
                 INSERT INTO source_rows
-                WITH split AS (SELECT raw_text, COALESCE(quoted, STRING_SPLIT(raw_text, ',')) AS field FROM csv_batch)
-                SELECT raw_text, CASE WHEN LEN(field) <> {len(header)} THEN 'unreadable_line' END, {values} FROM split
+                WITH split AS (SELECT raw_text, COALESCE(quoted, STRING_SPLIT(raw_text, ',')) AS fields FROM csv_batch),
+                readable AS (
+                    SELECT raw_text, CASE WHEN LEN(fields) = {len(header)} THEN fields END AS field FROM split
+                )
+                SELECT raw_text, CASE WHEN field IS NULL THEN 'unreadable_line' END, {values} FROM readable
             """)
             connection.unregister("csv_batch")
     return [name or f"column {number}" for number, name in enumerate(header, start=1) if name not in wanted]
@@ -97,13 +101,7 @@ def load_csv(
 def _check_header(path: Path, header: list[str], required: tuple[str, ...]) -> None:
     missing = [name for name in required if name not in header]
     if missing:
-        raise SourceError(f"{path} lacks the column {', '.join(missing)} (found: {_shortened(', '.join(header))})")
+        raise SourceError(f"{path} lacks the column {', '.join(missing)} (found: {shown(', '.join(header), 200)})")
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
-        raise SourceError(f"{path} names the column {_shortened(', '.join(twice))} twice")
-
-
-def _shortened(text: str) -> str:
-    """Foreign text in one line of a message."""
-    text = " ".join(text.split())
-    return text if len(text) <= 200 else f"{text[:200]}…"
+        raise SourceError(f"{path} names the column {shown(', '.join(twice), 200)} twice")

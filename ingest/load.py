@@ -27,6 +27,7 @@ from ingest.source_files import (
     SourceFile,
     find_event_files,
     inspect_file,
+    shown,
 )
 from ingest.warehouse import connect
 
@@ -322,7 +323,13 @@ def _is_unchanged(connection: duckdb.DuckDBPyConnection, source: Source, file: S
     return (file.checksum,) in checksums
 
 
-def _literal(text: str) -> str:
+def _pattern(path: Path) -> str:
+    """SQL for a path as DuckDB takes it, which is a pattern: `[2].json` would read `2.json`."""
+    text = str(path)
+    if re.search(r"[*?[]", text):
+        if "\\" in text:
+            raise SourceError(f"{path} has a name with a backslash and one of * ? [; rename it")
+        text = re.sub(r"[*?[]", r"[\g<0>]", text)
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -333,15 +340,14 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
     rows of a query would take the reading from all cores to one.
 
     Returns:
-        Notes on the columns that are not loaded.
+        Notes on what the counts do not say.
 
     Raises:
         SourceError: the file cannot be read as a whole.
     """
-    path = _literal(str(file.path))
     try:
         if file.json_format:
-            reader = f"read_json_objects({path}, format = '{file.json_format}')"
+            reader = f"read_json_objects({_pattern(file.path)}, format = '{file.json_format}')"
             objects = f"SELECT CAST(json AS VARCHAR) AS raw_text FROM {reader}"
             source_text = f"SELECT ROW_NUMBER() OVER () AS position, raw_text FROM ({objects})"
             unknown = []
@@ -362,6 +368,7 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW normalised AS SELECT {position} AS position, * FROM normalised_rows"
     )
+    notes = []
     if file.json_format:
         unknown = [
             name
@@ -369,7 +376,15 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
                 "SELECT DISTINCT UNNEST(unknown_properties) AS name FROM normalised ORDER BY name"
             ).fetchall()
         ]
-    return [f"columns that are not loaded: {', '.join(map(_shown, unknown))}"] if unknown else []
+    else:
+        (several,) = connection.execute(
+            "SELECT COUNT(*) FROM source_rows WHERE CONTAINS(raw_text, CHR(10)) OR CONTAINS(raw_text, CHR(13))"
+        ).fetchone()
+        if several:
+            notes.append(f"rows of several lines: {several:,} (quotes that are not closed where they should be?)")
+    if unknown:
+        notes.append(f"columns that are not loaded: {', '.join(map(shown, unknown))}")
+    return notes
 
 
 def _position(connection: duckdb.DuckDBPyConnection, table: str) -> str:
@@ -397,13 +412,7 @@ def _refuse_incomplete_sheet(connection: duckdb.DuckDBPyConnection, file: Source
         "SELECT position, mentor_id FROM normalised WHERE reason = 'missing_tier' ORDER BY 1 LIMIT 1"
     ).fetchone()
     if row:
-        raise SourceError(f"{file.path}, row {row[0]}: mentor {_shown(row[1])} has no tier; give every mentor one")
-
-
-def _shown(text: str) -> str:
-    """Text of a source in one line of ours."""
-    text = "".join(character if character.isprintable() else " " for character in text)
-    return text if len(text) <= 60 else f"{text[:60]}…"
+        raise SourceError(f"{file.path}, row {row[0]}: mentor {shown(row[1])} has no tier; give every mentor one")
 
 
 def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
@@ -497,8 +506,8 @@ def _notes(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
     left = connection.execute(f"{_LEAVERS} ORDER BY mentor_id").fetchall()
     (nameless,) = connection.execute("SELECT COUNT(*) FROM normalised WHERE mentor_id IS NULL").fetchone()
     return [
-        *(f"mentor {_shown(mentor)} changes from {_shown(old)} to {_shown(new)}" for mentor, old, new in changed),
-        *(f"mentor {_shown(mentor)} has left the sheet" for (mentor,) in left),
+        *(f"mentor {shown(mentor)} changes from {shown(old)} to {shown(new)}" for mentor, old, new in changed),
+        *(f"mentor {shown(mentor)} has left the sheet" for (mentor,) in left),
         *([f"rows that do not say whose they are: {nameless:,}; no mentor is taken to have left"] if nameless else []),
     ]
 

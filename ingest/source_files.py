@@ -49,6 +49,12 @@ class SourceFile:
             raise SourceError(f"{self.path} changed while it was being read; load again when it is complete")
 
 
+def shown(text: str, length: int = 60) -> str:
+    """Text of a source, of any length and with any characters, as part of one line of ours."""
+    text = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
 def _version(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
@@ -130,7 +136,7 @@ def _json_format(path: Path, first: str, last: str, has_mark: bool) -> str | Non
         # DuckDB takes a byte order mark before lines of JSON in this looser format alone.
         return "unstructured" if has_mark else "newline_delimited"
     if first != "[":
-        raise SourceError(f"{path} is not a JSON array: it starts with {first!r} instead of '['")
+        raise SourceError(f"{path} is not a JSON array: it starts with '{shown(first)}' instead of '['")
     if last != "]":
         raise SourceError(f"{path} is broken JSON: the array is not closed (a truncated file?)")
     return "array"
