@@ -55,9 +55,9 @@ def records(lines: Iterable[str]) -> Iterator[tuple[str, list[str] | None]]:
 def load_csv(
     connection: duckdb.DuckDBPyConnection, path: Path, required: tuple[str, ...], optional: tuple[str, ...]
 ) -> list[str]:
-    """Make the temporary table `source_rows`: one row a record, in the file's order, the header left out.
+    """Make the temporary table `source_rows`: one row a record, the header left out.
 
-    Its columns are `raw_text`, `unreadable` (why the record has no values, or null) and the texts
+    Its columns are `position` in the file, from 1, `raw_text`, `unreadable` (why the record has no values, or null) and the texts
     of the required and optional columns, all null where the record has not one value a column.
 
     Returns:
@@ -73,26 +73,33 @@ def load_csv(
         _check_header(path, header, required)
         wanted = (*required, *optional)
         connection.execute(
-            "CREATE OR REPLACE TEMP TABLE source_rows (raw_text VARCHAR, unreadable VARCHAR, "
+            "CREATE OR REPLACE TEMP TABLE source_rows (position BIGINT, raw_text VARCHAR, unreadable VARCHAR, "
             + ", ".join(f"{name} VARCHAR" for name in wanted)
             + ")"
         )
         values = ", ".join(f"field[{header.index(name) + 1}]" if name in header else "NULL" for name in wanted)
-        while batch := list(islice(rows, _BATCH_RECORDS)):
+        numbered = enumerate(rows, start=1)
+        lists = pyarrow.list_(pyarrow.large_string())
+        while batch := list(islice(numbered, _BATCH_RECORDS)):
             table = pyarrow.table(
                 {
-                    "raw_text": pyarrow.array([text for text, _ in batch], pyarrow.large_string()),
-                    "quoted": pyarrow.array([fields for _, fields in batch], pyarrow.list_(pyarrow.large_string())),
+                    "position": pyarrow.array([position for position, _ in batch], pyarrow.int64()),
+                    "raw_text": pyarrow.array([text for _, (text, _) in batch], pyarrow.large_string()),
+                    "quoted": pyarrow.array(
+                        [fields for _, (_, fields) in batch], pyarrow.list_(pyarrow.large_string())
+                    ),
                 }
             )
             connection.register("csv_batch", table)
             connection.execute(f"""
                 INSERT INTO source_rows
-                WITH split AS (SELECT raw_text, COALESCE(quoted, STRING_SPLIT(raw_text, ',')) AS fields FROM csv_batch),
+                WITH split AS (
+                    SELECT position, raw_text, COALESCE(quoted, STRING_SPLIT(raw_text, ',')) AS fields FROM csv_batch
+                ),
                 readable AS (
-                    SELECT raw_text, CASE WHEN LEN(fields) = {len(header)} THEN fields END AS field FROM split
+                    SELECT position, raw_text, CASE WHEN LEN(fields) = {len(header)} THEN fields END AS field FROM split
                 )
-                SELECT raw_text, CASE WHEN field IS NULL THEN 'unreadable_line' END, {values} FROM readable
+                SELECT position, raw_text, CASE WHEN field IS NULL THEN 'unreadable_line' END, {values} FROM readable
             """)
             connection.unregister("csv_batch")
     return [name or f"column {number}" for number, name in enumerate(header, start=1) if name not in wanted]

@@ -302,9 +302,8 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
             load.outcome,
         ],
     )
-    for view in ("source_text", "normalised"):
-        connection.execute(f"DROP VIEW temp.{view}")
-    for table in ("source_rows", "normalised_rows", "not_loaded"):
+    connection.execute("DROP VIEW temp.source_text")
+    for table in ("source_rows", "normalised", "not_loaded"):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
     return load
 
@@ -336,8 +335,8 @@ def _pattern(path: Path) -> str:
 def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> list[str]:
     """Make `source_text` (position, raw_text) and `normalised` (position, columns, reason).
 
-    Rows stay in the file's order, so that a row's id in its table is its position: numbering the
-    rows of a query would take the reading from all cores to one.
+    Events are numbered as they stream by, which keeps their order; nothing holds their texts, which
+    are read once more for the rows that are rejected.
 
     Returns:
         Notes on what the counts do not say.
@@ -348,26 +347,20 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
     try:
         if file.json_format:
             reader = f"read_json_objects({_pattern(file.path)}, format = '{file.json_format}')"
-            objects = f"SELECT CAST(json AS VARCHAR) AS raw_text FROM {reader}"
-            source_text = f"SELECT ROW_NUMBER() OVER () AS position, raw_text FROM ({objects})"
+            rows = f"SELECT ROW_NUMBER() OVER () AS position, CAST(json AS VARCHAR) AS raw_text FROM {reader}"
             unknown = []
         else:
             from ingest.csv_rows import load_csv  # pyarrow is slow to import
 
             unknown = load_csv(connection, file.path, source.required, source.optional)
-            objects = "SELECT * FROM temp.source_rows"
-            source_text = f"SELECT {_position(connection, 'source_rows')} AS position, raw_text FROM temp.source_rows"
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW source_text AS {source_text}")
+            rows = "SELECT * FROM temp.source_rows"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW source_text AS SELECT position, raw_text FROM ({rows})")
         connection.execute(f"""
-            CREATE OR REPLACE TEMP TABLE normalised_rows AS WITH source_rows AS ({objects}) {source.normalise}
+            CREATE OR REPLACE TEMP TABLE normalised AS WITH source_rows AS ({rows}) {source.normalise}
         """)
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         file.refuse_if_changed()
         raise SourceError(f"{file.path} cannot be read: {_reading_failure(file, error)}") from None
-    position = _position(connection, "normalised_rows")
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW normalised AS SELECT {position} AS position, * FROM normalised_rows"
-    )
     notes = []
     if file.json_format:
         unknown = [
@@ -385,14 +378,6 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
     if unknown:
         notes.append(f"columns that are not loaded: {', '.join(map(shown, unknown))}")
     return notes
-
-
-def _position(connection: duckdb.DuckDBPyConnection, table: str) -> str:
-    """SQL for the number of a row in a table just filled, from 1; inside a transaction, ids start anywhere."""
-    (first, last, rows) = connection.execute(f"SELECT MIN(rowid), MAX(rowid), COUNT(*) FROM temp.{table}").fetchone()
-    if rows and last - first + 1 != rows:
-        raise WarehouseError(f"DuckDB numbers {rows:,} rows from {first} to {last}; they cannot be told apart")
-    return f"rowid - {(first or 0) - 1}"
 
 
 def _reading_failure(file: SourceFile, error: duckdb.Error) -> str:

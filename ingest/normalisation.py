@@ -1,8 +1,8 @@
 """The normalisation rules of the sources, as DuckDB SQL.
 
-Each query reads `source_rows`, with the text of a row as `raw_text`, and gives row by row, in the
-same order, the typed columns and `reason`: why the row is rejected, or null. The variable
-`loaded_at` is the naive UTC time of the load.
+Each query reads `source_rows`, with the `position` of a row in its file and its text as `raw_text`,
+and gives `position`, the typed columns, and `reason`: why the row is rejected, or null. The
+variable `loaded_at` is the naive UTC time of the load.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def title_case(column: str) -> str:
 
 USERS = f"""
 SELECT
+    position,
     {bigint("user_id")} AS user_id,
     {trimmed("company_id")} AS company_id,
     CAST({utc_timestamp("signup_date")} AS DATE) AS signup_date,
@@ -82,6 +83,7 @@ FROM source_rows
 
 MENTORS = rf"""
 SELECT
+    position,
     {trimmed("mentor_id")} AS mentor_id,
     {title_case("tier")} AS tier,
     TRY_CAST({trimmed("hourly_rate")} AS DECIMAL(18, 4)) AS hourly_rate,
@@ -114,12 +116,13 @@ def booking_events() -> str:
     properties = ", ".join(EVENT_PROPERTIES)
     return f"""
 , parsed AS (
-    SELECT raw_text, JSON_EXTRACT_STRING(raw_text, [{_paths(names)}]) AS field, JSON_KEYS(raw_text) AS keys
+    SELECT position, raw_text, JSON_EXTRACT_STRING(raw_text, [{_paths(names)}]) AS field, JSON_KEYS(raw_text) AS keys
     FROM source_rows
 ),
 -- What is rare is looked at closely only where a cheap sign says that it may be there.
 checked AS (
     SELECT
+        position,
         {trimmed_fields},
         CASE
             WHEN LEN(keys) <> LIST_COUNT(field) THEN LIST_FILTER(keys, lambda key: key NOT IN ({_quoted(names)}))
@@ -143,6 +146,7 @@ typed AS (
     FROM checked
 )
 SELECT
+    position,
     event_id,
     user_number AS user_id,
     mentor_id,

@@ -14,27 +14,11 @@ import duckdb
 import pytest
 
 from errors import SourceError
-from ingest.load import find_sources, ingest, ingest_sources, rejected_rows
+from ingest.load import find_sources, ingest_sources, rejected_rows
 from settings import PROJECT_ROOT
 from tests.bad_input.__main__ import page
 from tests.bad_input.cases import CASES, Case
-from tests.conftest import MENTORS_CSV, USERS_CSV, event
-
-
-def write_good(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "users_db_export.csv").write_text(USERS_CSV)
-    (folder / "mentor_tiers.csv").write_text(MENTORS_CSV)
-    (folder / "booking_events.json").write_text(json.dumps([event("e1")]))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def good_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse that knows the good folder."""
-    place = tmp_path_factory.mktemp("good")
-    ingest(place / "warehouse.duckdb", write_good(place / "data"))
-    return place / "warehouse.duckdb"
+from tests.bad_input.conftest import write_good
 
 
 def read_text(path: Path) -> str:

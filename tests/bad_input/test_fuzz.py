@@ -19,7 +19,8 @@ from errors import SourceError
 from ingest.csv_rows import records
 from ingest.load import ingest, rejected_rows
 from tests import conftest
-from tests.bad_input.test_bad_input import read_text, write_good
+from tests.bad_input.conftest import write_good
+from tests.bad_input.test_bad_input import read_text
 from tests.conftest import EXAMPLES_FACTOR
 
 BAD_ROWS = "3,8,2023-01-03,active,more\nx,8,2023-01-03,active\n3,8,2023-01-03,active\n2,9,,\n"
