@@ -57,8 +57,9 @@ def load_csv(
 ) -> list[str]:
     """Make the temporary table `source_rows`: one row a record, the header left out.
 
-    Its columns are `position` in the file, from 1, `raw_text`, `unreadable` (why the record has no values, or null) and the texts
-    of the required and optional columns, all null where the record has not one value a column.
+    Its columns are `position` in the file, from 1, `raw_text`, `unreadable` (why the record has no
+    values, or null) and the texts of the required and optional columns, all null where the record
+    has not one value a column.
 
     Returns:
         The columns of the file that are not loaded.
@@ -85,9 +86,7 @@ def load_csv(
                 {
                     "position": pyarrow.array([position for position, _ in batch], pyarrow.int64()),
                     "raw_text": pyarrow.array([text for _, (text, _) in batch], pyarrow.large_string()),
-                    "quoted": pyarrow.array(
-                        [fields for _, (_, fields) in batch], pyarrow.list_(pyarrow.large_string())
-                    ),
+                    "quoted": pyarrow.array([fields for _, (_, fields) in batch], lists),
                 }
             )
             connection.register("csv_batch", table)

@@ -259,6 +259,10 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
     notes += _notes(connection, source)
     rows_loaded = _insert(connection, source, load_id)
     (rows_read,) = connection.execute("SELECT COUNT(*) FROM normalised").fetchone()
+    if file.lines is not None and file.lines != rows_read:
+        raise SourceError(
+            f"{file.path} is broken JSON: {file.lines:,} lines hold {rows_read:,} events that can be read"
+        )
     counts = dict(connection.execute("SELECT class, COUNT(*) FROM not_loaded GROUP BY class").fetchall())
     if counts.get("rejected"):
         connection.execute(

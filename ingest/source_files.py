@@ -26,13 +26,15 @@ class SourceFile:
 
     `checksum` is the SHA-256 of the file's bytes in hex; `version` tells whether the file is still
     the one that was inspected; `json_format` is DuckDB's name of the JSON layout, None for CSV;
-    `notes` are sentences on what lies beside the file and is not read.
+    `lines` counts those of newline-delimited JSON that are not blank; `notes` are sentences on
+    what lies beside the file and is not read.
     """
 
     path: Path
     checksum: str
     version: tuple[int, ...]
     json_format: str | None = None
+    lines: int | None = None
     notes: tuple[str, ...] = ()
 
     def refuse_if_changed(self) -> None:
@@ -53,6 +55,19 @@ def shown(text: str, length: int = 60) -> str:
     """Text of a source, of any length and with any characters, as part of one line of ours."""
     text = "".join(character if character.isprintable() else "\ufffd" for character in text)
     return text if len(text) <= length else f"{text[:length]}…"
+
+
+class _Lines:
+    """Counts the lines of a text that are not blank, the text given part by part."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._is_within = False  # the last part ended in a line that counts
+
+    def add(self, text: str) -> None:
+        first, *others = map(bool, map(str.strip, text.split("\n")))
+        self.count += (first and not self._is_within) + sum(others)
+        self._is_within = others[-1] if others else first or self._is_within
 
 
 def _version(status: os.stat_result) -> tuple[int, ...]:
@@ -87,6 +102,8 @@ def inspect_file(path: Path) -> SourceFile:
             that is not an array (`.json`) or whose array is not closed.
     """
     digest = hashlib.sha256()
+    lines = _Lines()
+    has_lines = path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))
     decoder = codecs.getincrementaldecoder("utf-8")()
     first = last = ""
     has_mark = False
@@ -107,6 +124,8 @@ def inspect_file(path: Path) -> SourceFile:
                     if not is_gzip:
                         digest.update(chunk)
                     text = decoder.decode(chunk)
+                    if has_lines:
+                        lines.add(text)
                     has_mark = has_mark or (not first and text.startswith("\ufeff"))
                     text = text.strip("\ufeff \t\r\n")
                     if text:
@@ -123,7 +142,8 @@ def inspect_file(path: Path) -> SourceFile:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from None
     if not first:
         raise SourceError(f"{path} is empty")
-    file = SourceFile(path, digest.hexdigest(), _version(status), _json_format(path, first, last, has_mark))
+    json_format = _json_format(path, first, last, has_mark)
+    file = SourceFile(path, digest.hexdigest(), _version(status), json_format, lines.count if has_lines else None)
     file.refuse_if_changed()
     return file
 

@@ -518,6 +518,18 @@ JSON = [
         f"{ONE},\n{TWO}\n",
         refused=refused(LINES_FILE, BROKEN.format(f"{len(ONE) + 1} in line 1: unexpected content after document")),
     ),
+    lines(
+        "JSON",
+        "lines: a single character",
+        "{",
+        refused=refused(LINES_FILE, "is broken JSON: 1 lines hold 0 events that can be read"),
+    ),
+    lines(
+        "JSON",
+        "lines: two events on one, after a byte order mark",
+        f"\ufeff{ONE} {TWO}\n",
+        refused=refused(LINES_FILE, "is broken JSON: 1 lines hold 2 events that can be read"),
+    ),
     lines("JSON", "lines: an array on each", f"[{ONE}]\n{TWO}\n", "not_an_object", "loaded"),
 ]
 

@@ -1,0 +1,36 @@
+"""Silent losses that reading the files once had, or that the reader still has and the load must notice."""
+
+from __future__ import annotations
+
+import io
+
+import duckdb
+import pytest
+
+from errors import SourceError
+from ingest.csv_rows import records
+from ingest.load import ingest
+from ingest.source_files import inspect_file
+
+
+def test_lines_of_json_that_the_reader_drops_are_noticed(data_folder, warehouse):
+    """DuckDB reads a file of a single character as no row at all; fuzzing found it."""
+    folder = data_folder()
+    (folder / "booking_events.json").unlink()
+    (folder / "booking_events.jsonl").write_text("{")
+    assert duckdb.sql(f"FROM read_json_objects('{folder}/booking_events.jsonl', format = 'nd')").fetchall() == []
+    with pytest.raises(SourceError, match="1 lines hold 0 events"):
+        ingest(warehouse, folder)
+
+
+@pytest.mark.parametrize("beyond", [-1, 0, 1, 2])
+def test_lines_are_counted_across_the_parts_a_file_is_read_in(tmp_path, beyond):
+    path = tmp_path / "booking_events.jsonl"
+    text = "{}\n \n" * (1 << 18)
+    path.write_text(text[: (1 << 20) + beyond] + "\n\r\n{}")
+    assert inspect_file(path).lines == sum(bool(line.strip()) for line in path.read_text().split("\n"))
+
+
+def test_a_stray_quote_costs_one_row_of_a_csv_file():
+    found = list(records(io.StringIO('a,"b\nc,d\ne,f\n')))
+    assert found == [('a,"b', []), ("c,d", None), ("e,f", None)]
