@@ -265,15 +265,16 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
         )
     counts = dict(connection.execute("SELECT class, COUNT(*) FROM not_loaded GROUP BY class").fetchall())
     if counts.get("rejected"):
-        connection.execute(
-            """
-            INSERT INTO raw.rejected_rows
-            SELECT $load_id, $file, position, reason, raw_text
-            FROM source_text JOIN not_loaded USING (position)
-            WHERE class = 'rejected' ORDER BY position
-            """,
-            {"load_id": load_id, "file": str(file.path)},
-        )
+        with _one_thread(connection):
+            connection.execute(
+                """
+                INSERT INTO raw.rejected_rows
+                SELECT $load_id, $file, position, reason, raw_text
+                FROM source_text JOIN not_loaded USING (position)
+                WHERE class = 'rejected' ORDER BY position
+                """,
+                {"load_id": load_id, "file": str(file.path)},
+            )
     file.refuse_if_changed()
     load = Load(
         source.name,
@@ -359,9 +360,10 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
             unknown = load_csv(connection, file.path, source.required, source.optional)
             rows = "SELECT * FROM temp.source_rows"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW source_text AS SELECT position, raw_text FROM ({rows})")
-        connection.execute(f"""
-            CREATE OR REPLACE TEMP TABLE normalised AS WITH source_rows AS ({rows}) {source.normalise}
-        """)
+        with _one_thread(connection):
+            connection.execute(f"""
+                CREATE OR REPLACE TEMP TABLE normalised AS WITH source_rows AS ({rows}) {source.normalise}
+            """)
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         file.refuse_if_changed()
         raise SourceError(f"{file.path} cannot be read: {_reading_failure(file, error)}") from None
@@ -382,6 +384,19 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
     if unknown:
         notes.append(f"columns that are not loaded: {', '.join(map(shown, unknown))}")
     return notes
+
+
+@contextmanager
+def _one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Read files with one thread.
+
+    Numbering rows takes no more, and with more DuckDB calls some whole files broken: those without a
+    line end after the last event whose size is that of the reader's buffer, give or take two bytes.
+    """
+    (threads,) = connection.execute("SELECT CURRENT_SETTING('threads')").fetchone()
+    connection.execute("SET threads = 1")
+    yield  # after a failure the connection is of no more use
+    connection.execute(f"SET threads = {threads}")
 
 
 def _reading_failure(file: SourceFile, error: duckdb.Error) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import duckdb
 import pytest
@@ -11,6 +12,7 @@ from errors import SourceError
 from ingest.csv_rows import records
 from ingest.load import ingest
 from ingest.source_files import inspect_file
+from tests.conftest import event
 
 
 def test_lines_of_json_that_the_reader_drops_are_noticed(data_folder, warehouse):
@@ -34,3 +36,19 @@ def test_lines_are_counted_across_the_parts_a_file_is_read_in(tmp_path, beyond):
 def test_a_stray_quote_costs_one_row_of_a_csv_file():
     found = list(records(io.StringIO('a,"b\nc,d\ne,f\n')))
     assert found == [('a,"b', []), ("c,d", None), ("e,f", None)]
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_whole_file_of_the_size_of_the_readers_buffer_is_not_called_broken(data_folder, warehouse, beyond):
+    """DuckDB does so when it reads with two threads and no line end follows the last event."""
+    size = (1 << 25) + beyond
+    line = json.dumps(event("a", cancellation_reason="x" * 1_000_000)) + "\n"
+    last = json.dumps(event("b"))
+    count, rest = divmod(size - len(last), len(line))
+    text = line * (count - 1) + line.replace("x", "x" * (rest + 1), 1) + last
+    assert len(text) == size
+    folder = data_folder()
+    (folder / "booking_events.json").unlink()
+    (folder / "booking_events.jsonl").write_text(text)
+    load = ingest(warehouse, folder)[2]
+    assert (load.rows_read, load.rows_loaded) == (count + 1, 2)
