@@ -522,7 +522,7 @@ JSON = [
         "JSON",
         "lines: a single character",
         "{",
-        refused=refused(LINES_FILE, "is broken JSON: 1 lines hold 0 events that can be read"),
+        refused=refused(LINES_FILE, BROKEN.format("2 in line 1: unexpected end of data.")),
     ),
     lines(
         "JSON",
