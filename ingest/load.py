@@ -11,6 +11,7 @@ known, by `updated_at`, is rejected as `outdated`.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -149,17 +150,18 @@ def find_sources(data: Path) -> Sources:
     Raises:
         SourceError: the folder or a file is missing, or a file cannot be read as a whole.
     """
-    if not str(data).isprintable():
-        raise SourceError(f"the name of the data folder {str(data)!r} cannot be printed; rename it")
+    _refuse_strange_name(data)
     try:
         if not data.is_dir():
             raise SourceError(f"the data folder {data} {'is a file' if data.exists() else 'does not exist'}")
         event_files, others = find_event_files(data)
     except OSError as error:
         raise SourceError(f"the data folder {data} cannot be read: {error.strerror}") from None
+    for path in event_files:
+        _refuse_strange_name(path)
     events = [(EVENTS, inspect_file(path)) for path in event_files]
     if others:
-        names = ", ".join(path.name for path in others)
+        names = ", ".join(shown(path.name) for path in others)
         source, file = events[0]
         events[0] = source, replace(file, notes=(f"beside it, and not read for want of a known ending: {names}",))
     return [
@@ -167,6 +169,12 @@ def find_sources(data: Path) -> Sources:
         (MENTORS, inspect_file(data / MENTORS_FILE)),
         *events,
     ]
+
+
+def _refuse_strange_name(path: Path) -> None:
+    """Line ends and other controls would break our lines; bytes that are no UTF-8 have no name in a table."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in str(path)):
+        raise SourceError(f"the name {str(path)!a} holds control characters or is not UTF-8; rename it")
 
 
 def unchanged_loads(warehouse: Path, sources: Sources) -> list[Load]:

@@ -874,6 +874,7 @@ def _touched(folder: Path) -> None:
 
 
 FOLDER_NAMES = (
+    "🧑‍🏫",
     "it's",
     'a "b"',
     "two  words",
@@ -921,7 +922,7 @@ FILES = [
         EVENTS_FILE,
         lambda _: None,
         folder="a\nb",
-        refused="the name of the data folder '{folder}' cannot be printed; rename it",
+        refused="the name '{folder}' holds control characters or is not UTF-8; rename it",
     ),
     Case(
         "Files and folders",
@@ -1003,6 +1004,13 @@ FILES = [
         _parts("1.jsonl", "2.csv", "_SUCCESS"),
         fates=("loaded",),
         notes=("beside it, and not read for want of a known ending: 2.csv, _SUCCESS",),
+    ),
+    Case(
+        "Files and folders",
+        "an event file whose name is not UTF-8",
+        "booking_events/\udce9.jsonl",
+        _parts("\udce9.jsonl"),
+        refused="the name '{folder}/booking_events/\\udce9.jsonl' holds control characters or is not UTF-8; rename it",
     ),
     Case("Files and folders", "a folder of events without any", EVENTS_FILE, _parts(), refused=NO_EVENTS),
     Case(

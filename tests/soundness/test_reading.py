@@ -20,7 +20,7 @@ def test_every_line_of_json_is_one_event(data_folder, warehouse, text):
     folder = data_folder()
     (folder / "booking_events.json").unlink()
     (folder / "booking_events.jsonl").write_text(text)
-    with pytest.raises(SourceError, match="Malformed JSON at byte 2 in line 1|1 lines hold 2 events"):
+    with pytest.raises(SourceError, match=r"Malformed JSON at byte 2 in line 1|1 lines hold 2 events"):
         ingest(warehouse, folder)
 
 
