@@ -10,9 +10,11 @@ known, by `updated_at`, is rejected as `outdated`.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from ingest.source_files import (
     SourceFile,
     find_event_files,
     inspect_file,
-    read_header,
+    shown,
 )
 from ingest.warehouse import connect
 
@@ -83,7 +85,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Source:
-    """How one kind of file becomes rows: SQL over a relation `source_rows` with a `position`."""
+    """How one kind of file becomes rows: SQL over a relation `source_rows`."""
 
     name: str
     required: tuple[str, ...]
@@ -148,13 +150,31 @@ def find_sources(data: Path) -> Sources:
     Raises:
         SourceError: the folder or a file is missing, or a file cannot be read as a whole.
     """
-    if not data.is_dir():
-        raise SourceError(f"the data folder {data} does not exist")
+    _refuse_strange_name(data)
+    try:
+        if not data.is_dir():
+            raise SourceError(f"the data folder {data} {'is a file' if data.exists() else 'does not exist'}")
+        event_files, others = find_event_files(data)
+    except OSError as error:
+        raise SourceError(f"the data folder {data} cannot be read: {error.strerror}") from None
+    for path in event_files:
+        _refuse_strange_name(path)
+    events = [(EVENTS, inspect_file(path)) for path in event_files]
+    if others:
+        names = ", ".join(shown(path.name) for path in others)
+        source, file = events[0]
+        events[0] = source, replace(file, notes=(f"beside it, and not read for want of a known ending: {names}",))
     return [
         (USERS, inspect_file(data / USERS_FILE)),
         (MENTORS, inspect_file(data / MENTORS_FILE)),
-        *((EVENTS, inspect_file(path)) for path in find_event_files(data)),
+        *events,
     ]
+
+
+def _refuse_strange_name(path: Path) -> None:
+    """Line ends and other controls would break our lines; bytes that are no UTF-8 have no name in a table."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in str(path)):
+        raise SourceError(f"the name {str(path)!a} holds control characters or is not UTF-8; rename it")
 
 
 def unchanged_loads(warehouse: Path, sources: Sources) -> list[Load]:
@@ -190,7 +210,7 @@ def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], N
 
     Raises:
         SourceError: the rows of a file cannot be read; the warehouse stays as it was.
-        WarehouseError: the warehouse cannot be opened for writing.
+        WarehouseError: the warehouse cannot be opened or written: a full disk, too little memory.
     """
     was_there = warehouse.exists()
     try:
@@ -202,10 +222,12 @@ def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], N
                 on_step(f"loading {file.path.name}")
                 loads.append(_load_file(connection, source, file))
             return loads
-    except BaseException:
+    except BaseException as error:
         if not was_there:
             warehouse.unlink(missing_ok=True)
             warehouse.with_name(warehouse.name + ".wal").unlink(missing_ok=True)
+        if isinstance(error, duckdb.Error):
+            raise WarehouseError(f"the warehouse {warehouse} cannot be written: {_one_line(error)}") from None
         raise
 
 
@@ -214,10 +236,16 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("BEGIN")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with suppress(duckdb.Error):  # after a failure to write there may be nothing left to roll back
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
+
+
+def _one_line(error: duckdb.Error) -> str:
+    """What DuckDB says, without the kind of its error and its advice to programmers."""
+    return re.sub(r"^[\w ]+ Error: ", "", str(error).split("\n")[0]).strip()
 
 
 def _set_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
@@ -232,35 +260,43 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
     if _is_unchanged(connection, source, file):
         return _unchanged(source, file)
     (load_id,) = connection.execute("SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads").fetchone()
-    try:
-        _read_rows(connection, source, file)
-    except duckdb.InvalidInputException as error:
-        line = str(error).split("\n")[0].removeprefix("Invalid Input Error: ")
-        raise SourceError(f"{file.path} cannot be read: {line}") from None
+    notes = [*file.notes, *_read_rows(connection, source, file)]
     if source is MENTORS:
-        _refuse_missing_tier(connection, file)
+        _refuse_incomplete_sheet(connection, file)
     _classify(connection, source)
-    notes = _notes(connection, source)
-    _insert(connection, source, load_id)
-    counts = dict(connection.execute("SELECT class, COUNT(*) FROM classified GROUP BY class").fetchall())
-    if counts.get("rejected"):
-        connection.execute(
-            """
-            INSERT INTO raw.rejected_rows
-            SELECT $load_id, $file, position, reason, raw_text
-            FROM classified JOIN source_text USING (position)
-            WHERE class = 'rejected' ORDER BY position
-            """,
-            {"load_id": load_id, "file": str(file.path)},
+    notes += _notes(connection, source)
+    rows_loaded = _insert(connection, source, load_id)
+    (rows_read,) = connection.execute("SELECT COUNT(*) FROM normalised").fetchone()
+    if file.lines is not None and file.lines != rows_read:
+        raise SourceError(
+            f"{file.path} is broken JSON: {file.lines:,} lines hold {rows_read:,} events that can be read"
         )
+    counts = dict(connection.execute("SELECT class, COUNT(*) FROM not_loaded GROUP BY class").fetchall())
+    if counts.get("rejected"):
+        with _one_thread(connection):
+            connection.execute(
+                """
+                INSERT INTO raw.rejected_rows
+                SELECT $load_id, $file, position, reason, raw_text
+                FROM source_text JOIN not_loaded USING (position)
+                WHERE class = 'rejected' ORDER BY position
+                """,
+                {"load_id": load_id, "file": str(file.path)},
+            )
+    file.refuse_if_changed()
     load = Load(
         source.name,
         file.path,
-        sum(counts.values()),
-        *(counts.get(name, 0) for name in ("loaded", "known", "duplicate", "rejected")),
+        rows_read,
+        rows_loaded,
+        *(counts.get(name, 0) for name in ("known", "duplicate", "rejected")),
         outcome="loaded",
         notes=tuple(notes),
     )
+    if rows_read != rows_loaded + sum(counts.values()):
+        raise SourceError(
+            f"{file.path}: {rows_read:,} rows read, but {rows_loaded + sum(counts.values()):,} accounted for"
+        )
     connection.execute(
         """
         INSERT INTO raw.loads
@@ -279,14 +315,14 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
             load.outcome,
         ],
     )
-    for table in ("source_rows", "normalised", "classified"):
+    connection.execute("DROP VIEW temp.source_text")
+    for table in ("source_rows", "normalised", "not_loaded"):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
-    connection.execute("DROP VIEW IF EXISTS temp.source_text")
     return load
 
 
 def _unchanged(source: Source, file: SourceFile) -> Load:
-    return Load(source.name, file.path, 0, 0, 0, 0, 0, "unchanged")
+    return Load(source.name, file.path, 0, 0, 0, 0, 0, "unchanged", file.notes)
 
 
 def _is_unchanged(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> bool:
@@ -299,73 +335,100 @@ def _is_unchanged(connection: duckdb.DuckDBPyConnection, source: Source, file: S
     return (file.checksum,) in checksums
 
 
-def _literal(text: str) -> str:
+def _pattern(path: Path) -> str:
+    """SQL for a path as DuckDB takes it, which is a pattern: `[2].json` would read `2.json`."""
+    text = str(path)
+    if re.search(r"[*?[]", text):
+        if "\\" in text:
+            raise SourceError(f"{path} has a name with a backslash and one of * ? [; rename it")
+        text = re.sub(r"[*?[]", r"[\g<0>]", text)
     return "'" + text.replace("'", "''") + "'"
 
 
-def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> None:
-    """Make `source_text` (position, raw_text) and `normalised` (position, columns, reason)."""
-    path = _literal(str(file.path))
+def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> list[str]:
+    """Make `source_text` (position, raw_text) and `normalised` (position, columns, reason).
+
+    Events are numbered as they stream by, which keeps their order; nothing holds their texts, which
+    are read once more for the rows that are rejected.
+
+    Returns:
+        Notes on what the counts do not say.
+
+    Raises:
+        SourceError: the file cannot be read as a whole.
+    """
+    try:
+        if file.json_format:
+            reader = f"read_json_objects({_pattern(file.path)}, format = '{file.json_format}')"
+            rows = f"SELECT ROW_NUMBER() OVER () AS position, CAST(json AS VARCHAR) AS raw_text FROM {reader}"
+            unknown = []
+        else:
+            from ingest.csv_rows import load_csv  # pyarrow is slow to import
+
+            unknown = load_csv(connection, file.path, source.required, source.optional)
+            rows = "SELECT * FROM temp.source_rows"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW source_text AS SELECT position, raw_text FROM ({rows})")
+        with _one_thread(connection):
+            connection.execute(f"""
+                CREATE OR REPLACE TEMP TABLE normalised AS WITH source_rows AS ({rows}) {source.normalise}
+            """)
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        file.refuse_if_changed()
+        raise SourceError(f"{file.path} cannot be read: {_reading_failure(file, error)}") from None
+    notes = []
     if file.json_format:
-        connection.execute(f"""
-            CREATE OR REPLACE TEMP VIEW source_text AS
-            SELECT ROW_NUMBER() OVER () AS position, CAST(json AS VARCHAR) AS raw_text
-            FROM read_json_objects({path}, format = '{file.json_format}', maximum_object_size = 67108864)
-        """)
-        rows = "SELECT position, raw_text FROM source_text"
+        unknown = [
+            name
+            for (name,) in connection.execute(
+                "SELECT DISTINCT UNNEST(unknown_properties) AS name FROM normalised ORDER BY name"
+            ).fetchall()
+        ]
     else:
-        header = read_header(file.path, source.required)
-        columns = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in header)
-        values = ", ".join(f"COALESCE({quoted}, '')" for quoted in ('"' + n.replace('"', '""') + '"' for n in header))
-        connection.execute("DROP TABLE IF EXISTS temp.reject_errors; DROP TABLE IF EXISTS temp.reject_scans")
-        connection.execute(f"""
-            CREATE OR REPLACE TEMP TABLE source_rows AS
-            SELECT ROW_NUMBER() OVER () AS position, NULL::VARCHAR AS unreadable, NULL::VARCHAR AS line, *
-            FROM read_csv({path}, auto_detect = false, header = true, delim = ',', quote = '"', escape = '"',
-                          columns = {{{columns}}}, store_rejects = true, rejects_limit = 0)
-        """)
-        _add_unreadable_lines(connection)
-        connection.execute(f"""
-            CREATE OR REPLACE TEMP VIEW source_text AS
-            SELECT position, COALESCE(line, CONCAT_WS(',', {values})) AS raw_text
-            FROM source_rows
-        """)
-        absent = [name for name in source.optional if name not in header]
-        extra = "".join(f", NULL::VARCHAR AS {name}" for name in absent)
-        rows = f"SELECT *{extra} FROM source_rows"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE normalised AS WITH source_rows AS ({rows}) {source.normalise}")
+        (several,) = connection.execute(
+            "SELECT COUNT(*) FROM source_rows WHERE CONTAINS(raw_text, CHR(10)) OR CONTAINS(raw_text, CHR(13))"
+        ).fetchone()
+        if several:
+            notes.append(f"rows of several lines: {several:,} (quotes that are not closed where they should be?)")
+    if unknown:
+        notes.append(f"columns that are not loaded: {', '.join(map(shown, unknown))}")
+    return notes
 
 
-def _add_unreadable_lines(connection: duckdb.DuckDBPyConnection) -> None:
-    """Put the lines the CSV reader refused among the rows, each at its own place in the file."""
-    refused = "SELECT DISTINCT ON (line) line - 1 AS position, csv_line FROM reject_errors ORDER BY line"
-    if not connection.execute(f"SELECT COUNT(*) FROM ({refused})").fetchone()[0]:
-        return
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE source_rows AS
-        WITH refused AS ({refused}),
-        free AS (
-            SELECT position, ROW_NUMBER() OVER (ORDER BY position) AS rank
-            FROM range(1, (SELECT COUNT(*) FROM source_rows) + (SELECT COUNT(*) FROM refused) + 1) AS t(position)
-            WHERE position NOT IN (SELECT position FROM refused)
-        )
-        SELECT free.position, source_rows.* EXCLUDE (position)
-        FROM source_rows JOIN free ON free.rank = source_rows.position
-        UNION ALL BY NAME
-        SELECT position, 'unreadable_line' AS unreadable, csv_line AS line FROM refused
-    """)
+@contextmanager
+def _one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Read files with one thread.
+
+    Numbering rows takes no more, and with more DuckDB calls some whole files broken: those without a
+    line end after the last event whose size is that of the reader's buffer, give or take two bytes.
+    """
+    (threads,) = connection.execute("SELECT CURRENT_SETTING('threads')").fetchone()
+    connection.execute("SET threads = 1")
+    yield  # after a failure the connection is of no more use
+    connection.execute(f"SET threads = {threads}")
 
 
-def _refuse_missing_tier(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> None:
+def _reading_failure(file: SourceFile, error: duckdb.Error) -> str:
+    line = _one_line(error)
+    if "maximum_object_size" in line:
+        return "broken JSON, or a single event of more than 16 MB"
+    line = line.replace(f'in file "{file.path}", ', "")
+    # DuckDB counts from 2.
+    line = re.sub(r"in (line|record/value) (\d+)", lambda m: f"in {m[1].split('/')[0]} {int(m[2]) - 1}", line)
+    return line.removesuffix(". Try auto-detecting the JSON format")
+
+
+def _refuse_incomplete_sheet(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> None:
+    if not connection.execute("SELECT COUNT(*) FROM normalised").fetchone()[0]:
+        raise SourceError(f"{file.path} has a header and no mentors; a sheet without any would close them all")
     row = connection.execute(
-        "SELECT position, mentor_id FROM normalised WHERE tier IS NULL AND reason = 'missing_tier' ORDER BY 1 LIMIT 1"
+        "SELECT position, mentor_id FROM normalised WHERE reason = 'missing_tier' ORDER BY 1 LIMIT 1"
     ).fetchone()
     if row:
-        raise SourceError(f"{file.path}, row {row[0]}: mentor {row[1]} has no tier; give every mentor one")
+        raise SourceError(f"{file.path}, row {row[0]}: mentor {shown(row[1])} has no tier; give every mentor one")
 
 
 def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
-    """Make `classified`: position, class (loaded, known, duplicate, rejected), reason.
+    """Make `not_loaded`: position, class (known, duplicate, rejected) and reason of the rows that bring nothing new.
 
     The first row of a key stays; a later one is a duplicate or, where the source calls that a
     conflict, rejected when it differs. A row that differs from the known one is news of a user or
@@ -381,7 +444,7 @@ def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     )
     known_updated_at = "NULL" if source is EVENTS else "known.updated_at"
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE classified AS
+        CREATE OR REPLACE TEMP TABLE not_loaded AS
         WITH repeated AS (
             SELECT {key}, MIN(position) AS position FROM normalised
             WHERE reason IS NULL GROUP BY {key} HAVING COUNT(*) > 1
@@ -400,7 +463,7 @@ def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
             SELECT
                 n.position,
                 COALESCE(first_rows.position < n.position, false) AS is_repeated,
-                {differs_from_known} AS is_news,
+                CASE WHEN known_row IS NULL THEN true ELSE {differs_from_known} END AS is_news,
                 CASE
                     WHEN n.reason IS NOT NULL THEN n.reason
                     WHEN first_rows.position < n.position
@@ -416,25 +479,32 @@ def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
             CASE
                 WHEN reason IS NOT NULL THEN 'rejected'
                 WHEN is_repeated THEN 'duplicate'
-                WHEN is_news THEN 'loaded'
                 ELSE 'known'
             END AS class,
             reason
         FROM judged
+        WHERE reason IS NOT NULL OR is_repeated OR NOT is_news
     """)
+
+
+# The sheet is always complete: who is not on it has left. A rejected row is still on it, and where
+# a row does not say whose it is, nobody is taken to have left.
+_LEAVERS = f"""
+    SELECT mentor_id FROM ({MENTORS.known})
+    WHERE mentor_id NOT IN (SELECT mentor_id FROM normalised WHERE mentor_id IS NOT NULL)
+        AND NOT EXISTS (FROM normalised WHERE mentor_id IS NULL)
+"""
 
 
 def _notes(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
     """What people should know of this load, before it is written."""
     if source is EVENTS:
         return []
-    missing = f"""
-        SELECT {source.key} FROM ({source.known})
-        WHERE {source.key} NOT IN (SELECT {source.key} FROM normalised WHERE {source.key} IS NOT NULL)
-        ORDER BY {source.key}
-    """
     if source is USERS:
-        (count,) = connection.execute(f"SELECT COUNT(*) FROM ({missing})").fetchone()
+        (count,) = connection.execute(f"""
+            SELECT COUNT(*) FROM ({source.known})
+            WHERE user_id NOT IN (SELECT user_id FROM normalised WHERE user_id IS NOT NULL)
+        """).fetchone()
         return (
             [f"users of earlier exports who are missing here, and are kept: {count:,} (an older export?)"]
             if count
@@ -442,29 +512,31 @@ def _notes(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
         )
     changed = connection.execute(f"""
         SELECT mentor_id, known.tier, n.tier
-        FROM normalised AS n JOIN classified USING (position) JOIN ({source.known}) AS known USING (mentor_id)
-        WHERE class = 'loaded' AND n.tier <> known.tier ORDER BY mentor_id
+        FROM normalised AS n ANTI JOIN not_loaded USING (position) JOIN ({source.known}) AS known USING (mentor_id)
+        WHERE n.tier <> known.tier ORDER BY mentor_id
     """).fetchall()
-    notes = [f"mentor {mentor} changes from {old} to {new}" for mentor, old, new in changed]
-    return notes + [f"mentor {mentor} has left the sheet" for (mentor,) in connection.execute(missing).fetchall()]
+    left = connection.execute(f"{_LEAVERS} ORDER BY mentor_id").fetchall()
+    (nameless,) = connection.execute("SELECT COUNT(*) FROM normalised WHERE mentor_id IS NULL").fetchone()
+    return [
+        *(f"mentor {shown(mentor)} changes from {shown(old)} to {shown(new)}" for mentor, old, new in changed),
+        *(f"mentor {shown(mentor)} has left the sheet" for (mentor,) in left),
+        *([f"rows that do not say whose they are: {nameless:,}; no mentor is taken to have left"] if nameless else []),
+    ]
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> None:
+def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> int:
+    """Write the rows that bring something new; how many they are."""
     columns = ", ".join(source.columns)
-    accepted = "FROM normalised AS n JOIN classified USING (position)"
+    accepted = "FROM normalised AS n ANTI JOIN not_loaded USING (position)"
     if source is EVENTS:
-        connection.execute(
-            f"""
-            INSERT INTO raw.booking_events ({columns}, load_id)
-            SELECT {columns}, ? {accepted} WHERE class = 'loaded' ORDER BY position
-            """,
-            [load_id],
-        )
-        return
+        (rows_loaded,) = connection.execute(
+            f"INSERT INTO raw.booking_events ({columns}, load_id) SELECT {columns}, ? {accepted}", [load_id]
+        ).fetchone()
+        return rows_loaded
     key = source.key
     is_mentors = source is MENTORS
     # The start of the state in force now; one announced for later may still be overtaken.
-    connection.execute(
+    (rows_loaded,) = connection.execute(
         f"""
         INSERT INTO raw.{source.name}
             ({columns}, updated_at, effective_at, loaded_at, load_id{", is_deleted" if is_mentors else ""})
@@ -484,21 +556,20 @@ def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int)
             ?
             {", false" if is_mentors else ""}
         {accepted} LEFT JOIN in_force USING ({key})
-        WHERE class = 'loaded' ORDER BY position
+        ORDER BY position
         """,
         [load_id],
-    )
+    ).fetchone()
     if is_mentors:
-        # The sheet is always complete: who is not on it has left. A rejected row is still on it.
         connection.execute(
             f"""
             INSERT INTO raw.mentors ({columns}, effective_at, loaded_at, load_id, is_deleted)
             SELECT {columns}, GETVARIABLE('loaded_at'), GETVARIABLE('loaded_at'), ?, true
-            FROM ({source.known}) WHERE mentor_id NOT IN (SELECT mentor_id FROM normalised WHERE mentor_id IS NOT NULL)
-            ORDER BY mentor_id
+            FROM ({source.known}) WHERE mentor_id IN ({_LEAVERS}) ORDER BY mentor_id
             """,
             [load_id],
         )
+    return rows_loaded
 
 
 def rejected_rows(warehouse: Path) -> list[tuple[int, str, int, str, str]]:

@@ -1,8 +1,8 @@
 """The normalisation rules of the sources, as DuckDB SQL.
 
-Each query reads `source_rows` and gives `position`, the typed columns, and `reason`: why the row
-is rejected, or null. The variable `loaded_at` is the naive UTC
-time of the load.
+Each query reads `source_rows`, with the `position` of a row in its file and its text as `raw_text`,
+and gives `position`, the typed columns, and `reason`: why the row is rejected, or null. The
+variable `loaded_at` is the naive UTC time of the load.
 """
 
 from __future__ import annotations
@@ -30,23 +30,29 @@ _ISO_8601 = rf"{_DAY}([T ]\d{{2}}:\d{{2}}(:\d{{2}}([.,]\d+)?)?{_OFFSET}?)?"
 
 def trimmed(column: str) -> str:
     """Text without surrounding white space; blank becomes null."""
-    return f"NULLIF(TRIM({column}, '{_WHITE_SPACE}'), '')"
-
-
-def utc_timestamp(column: str) -> str:
-    """ISO-8601 text as naive UTC; null where it is anything else. No offset means UTC."""
-    text = f"UPPER({trimmed(column)})"
-    # DuckDB wants seconds before an offset, and a point before their fraction.
-    with_seconds = rf"REGEXP_REPLACE(REPLACE({text}, ',', '.'), '([T ]\d{{2}}:\d{{2}})({_OFFSET}?)$', '\1:00\2')"
+    # Trimming knows all of Unicode and takes its time; most texts show at a glance that they need none.
     return (
-        f"CASE WHEN REGEXP_FULL_MATCH({text}, '{_ISO_8601}') "
-        f"THEN TRY_CAST({with_seconds} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
+        f"CASE WHEN REGEXP_FULL_MATCH({column}, '[!-~]+') THEN {column} "
+        f"ELSE NULLIF(TRIM({column}, '{_WHITE_SPACE}'), '') END"
     )
 
 
-def bigint(column: str) -> str:
+def utc_timestamp(column: str, is_trimmed: bool = False) -> str:
+    """ISO-8601 text of the years 1 to 9999 as naive UTC; null where it is anything else. No offset means UTC."""
+    text = f"UPPER({column if is_trimmed else trimmed(column)})"
+    # DuckDB wants seconds before an offset, and a point before their fraction.
+    with_seconds = rf"REGEXP_REPLACE(REPLACE({text}, ',', '.'), '([T ]\d{{2}}:\d{{2}})({_OFFSET}?)$', '\1:00\2')"
+    moment = (
+        f"CASE WHEN REGEXP_FULL_MATCH({text}, '{_ISO_8601}') "
+        f"THEN TRY_CAST({with_seconds} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
+    )
+    # An offset may lead out of the years that other systems know.
+    return f"CASE WHEN {moment} >= TIMESTAMP '0001-01-01' AND {moment} < TIMESTAMP '10000-01-01' THEN {moment} END"
+
+
+def bigint(column: str, is_trimmed: bool = False) -> str:
     """A 64-bit integer; null where the text is not one."""
-    text = trimmed(column)
+    text = column if is_trimmed else trimmed(column)
     return rf"CASE WHEN REGEXP_FULL_MATCH({text}, '[+-]?\d+') THEN TRY_CAST({text} AS BIGINT) END"
 
 
@@ -66,6 +72,7 @@ SELECT
     {utc_timestamp("updated_at")} AS updated_at,
     CASE
         WHEN unreadable IS NOT NULL THEN unreadable
+        WHEN CONTAINS(raw_text, CHR(0)) THEN 'nul_character'
         WHEN {trimmed("user_id")} IS NULL THEN 'missing_user_id'
         WHEN {bigint("user_id")} IS NULL THEN 'invalid_user_id'
         WHEN {utc_timestamp("signup_date")} IS NULL THEN 'invalid_signup_date'
@@ -83,6 +90,7 @@ SELECT
     {utc_timestamp("updated_at")} AS updated_at,
     CASE
         WHEN unreadable IS NOT NULL THEN unreadable
+        WHEN CONTAINS(raw_text, CHR(0)) THEN 'nul_character'
         WHEN {trimmed("mentor_id")} IS NULL THEN 'missing_mentor_id'
         WHEN {trimmed("tier")} IS NULL THEN 'missing_tier'
         WHEN {trimmed("hourly_rate")} IS NOT NULL
@@ -99,41 +107,60 @@ def booking_events() -> str:
     """The rule for events, which knows the event types of the event catalogue.
 
     What lies further ahead of the load than the grace for a wrong clock or time zone has not happened.
+    `unknown_properties` lists the names that no column takes.
     """
     event_types = ", ".join(f"'{row['event_type']}'" for row in read_seed(EVENT_CATALOGUE_FILE))
-    fields = ("event_id", "user_id", "mentor_id", "timestamp", "event_type", *EVENT_PROPERTIES)
-    paths = ", ".join(f"'$.{name}'" for name in fields)
-    columns = ", ".join(f"field[{index}] AS {name}" for index, name in enumerate(fields, start=1))
-    properties = ", ".join(f"{trimmed(name)} AS {name}" for name in EVENT_PROPERTIES)
+    required = ("event_id", "user_id", "mentor_id", "timestamp", "event_type")
+    names = (*required, *EVENT_PROPERTIES)
+    trimmed_fields = ", ".join(f"{trimmed(f'field[{index}]')} AS {name}" for index, name in enumerate(names, start=1))
+    properties = ", ".join(EVENT_PROPERTIES)
     return f"""
 , parsed AS (
-    SELECT position, LTRIM(raw_text)[1] = '{{' AS is_object, JSON_EXTRACT_STRING(raw_text, [{paths}]) AS field
+    SELECT position, raw_text, JSON_EXTRACT_STRING(raw_text, [{_paths(names)}]) AS field, JSON_KEYS(raw_text) AS keys
     FROM source_rows
 ),
-named AS (SELECT position, is_object, {columns} FROM parsed),
-typed AS (
+-- What is rare is looked at closely only where a cheap sign says that it may be there.
+checked AS (
     SELECT
         position,
-        is_object,
-        user_id AS user_id_text,
-        timestamp AS timestamp_text,
-        {trimmed("event_id")} AS event_id,
-        {bigint("user_id")} AS user_id,
-        {trimmed("mentor_id")} AS mentor_id,
-        {utc_timestamp("timestamp")} AS occurred_at,
-        LOWER({trimmed("event_type")}) AS event_type,
-        {properties}
-    FROM named
+        {trimmed_fields},
+        CASE
+            WHEN LEN(keys) <> LIST_COUNT(field) THEN LIST_FILTER(keys, lambda key: key NOT IN ({_quoted(names)}))
+        END AS unknown_properties,
+        CASE
+            WHEN NOT STARTS_WITH(raw_text, '{{') THEN 'not_an_object'
+            WHEN LEN(keys) <> LIST_COUNT(field) AND LEN(LIST_DISTINCT(keys)) < LEN(keys) THEN 'repeated_property'
+            WHEN CONTAINS(raw_text, '\\u0000') AND CONTAINS(ARRAY_TO_STRING(field, ''), CHR(0)) THEN 'nul_character'
+            WHEN (CONTAINS(raw_text, '[') OR CONTAINS(raw_text[2:], '{{'))
+                AND LIST_HAS_ANY(JSON_TYPE(raw_text, [{_paths(required)}]), ['OBJECT', 'ARRAY'])
+                THEN 'nested_value'
+        END AS defect
+    FROM parsed
+),
+typed AS (
+    SELECT
+        * EXCLUDE (event_type),
+        {bigint("user_id", is_trimmed=True)} AS user_number,
+        {utc_timestamp("timestamp", is_trimmed=True)} AS occurred_at,
+        LOWER(event_type) AS event_type
+    FROM checked
 )
 SELECT
-    * EXCLUDE (is_object, user_id_text, timestamp_text),
+    position,
+    event_id,
+    user_number AS user_id,
+    mentor_id,
+    occurred_at,
+    event_type,
+    {properties},
+    unknown_properties,
     CASE
-        WHEN NOT is_object THEN 'not_an_object'
+        WHEN defect IS NOT NULL THEN defect
         WHEN event_id IS NULL THEN 'missing_event_id'
-        WHEN {trimmed("user_id_text")} IS NULL THEN 'missing_user_id'
-        WHEN user_id IS NULL THEN 'invalid_user_id'
+        WHEN user_id IS NULL THEN 'missing_user_id'
+        WHEN user_number IS NULL THEN 'invalid_user_id'
         WHEN mentor_id IS NULL THEN 'missing_mentor_id'
-        WHEN {trimmed("timestamp_text")} IS NULL THEN 'missing_timestamp'
+        WHEN timestamp IS NULL THEN 'missing_timestamp'
         WHEN occurred_at IS NULL THEN 'invalid_timestamp'
         WHEN occurred_at < TIMESTAMP '{HISTORY_START}' THEN 'implausible_timestamp'
         WHEN occurred_at > GETVARIABLE('loaded_at') + INTERVAL {CLOCK_GRACE.days} DAY THEN 'implausible_timestamp'
@@ -142,3 +169,11 @@ SELECT
     END AS reason
 FROM typed
 """
+
+
+def _quoted(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _paths(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'$.{name}'" for name in names)

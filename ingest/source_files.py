@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import gzip
 import hashlib
+import os
+import stat
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,59 +24,116 @@ _CHUNK_BYTES = 1 << 20
 class SourceFile:
     """One readable file.
 
-    `checksum` is the SHA-256 of the file's bytes in hex; `json_format` is DuckDB's name of the
-    JSON layout (`array` or `newline_delimited`), None for CSV.
+    `checksum` is the SHA-256 of the file's bytes in hex; `version` tells whether the file is still
+    the one that was inspected; `json_format` is DuckDB's name of the JSON layout, None for CSV;
+    `lines` counts those of newline-delimited JSON that are not blank; `notes` are sentences on
+    what lies beside the file and is not read.
     """
 
     path: Path
     checksum: str
+    version: tuple[int, ...]
     json_format: str | None = None
+    lines: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def refuse_if_changed(self) -> None:
+        """Make sure that what was read is what was inspected.
+
+        Raises:
+            SourceError: the file was written, replaced or removed meanwhile.
+        """
+        try:
+            is_same = _version(self.path.stat()) == self.version
+        except OSError:
+            is_same = False
+        if not is_same:
+            raise SourceError(f"{self.path} changed while it was being read; load again when it is complete")
 
 
-def find_event_files(folder: Path) -> list[Path]:
-    """The event files of a data folder, in the order of their names.
+def shown(text: str, length: int = 60) -> str:
+    """Text of a source, of any length and with any characters, as part of one line of ours."""
+    text = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+class _Lines:
+    """Counts the lines of a text that are not blank, the text given part by part."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._is_within = False  # the last part ended in a line that counts
+
+    def add(self, text: str) -> None:
+        first, *others = map(bool, map(str.strip, text.split("\n")))
+        self.count += (first and not self._is_within) + sum(others)
+        self._is_within = others[-1] if others else first or self._is_within
+
+
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def find_event_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The event files of a data folder, in the order of their names, and what else its `booking_events/` holds.
 
     Raises:
         SourceError: there is none.
     """
-    found = [folder / f"{EVENTS_NAME}{suffix}" for suffix in EVENT_SUFFIXES]
-    files = [path for path in found if path.exists()]
+    files = [path for suffix in EVENT_SUFFIXES if (path := folder / f"{EVENTS_NAME}{suffix}").exists()]
+    others = []
     events_folder = folder / EVENTS_NAME
     if events_folder.is_dir():
-        files += sorted(path for path in events_folder.iterdir() if path.name.endswith(EVENT_SUFFIXES))
+        for path in sorted(events_folder.iterdir()):
+            (files if path.name.endswith(EVENT_SUFFIXES) else others).append(path)
     if not files:
         raise SourceError(
             f"no booking events in {folder}: expected {EVENTS_NAME}.json, .jsonl, .ndjson, "
             f"gzip of one of them, or a folder {EVENTS_NAME}/ of such files"
         )
-    return files
+    return files, others
 
 
 def inspect_file(path: Path) -> SourceFile:
-    """Read `path` once, from end to end: checksum, encoding and outer shape.
+    """Read `path` from end to end: checksum, encoding and outer shape.
 
     Raises:
         SourceError: missing, not a file, no permission, empty, not UTF-8, damaged gzip, or JSON
             that is not an array (`.json`) or whose array is not closed.
     """
     digest = hashlib.sha256()
+    lines = _Lines()
+    has_lines = path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))
     decoder = codecs.getincrementaldecoder("utf-8")()
     first = last = ""
+    has_mark = False
+    is_gzip = path.suffix == ".gz"
     try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise SourceError(f"{path} is a folder; expected a file")
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe might never end
+            raise SourceError(f"{path} is not a regular file")
         with path.open("rb") as raw:
-            while chunk := raw.read(_CHUNK_BYTES):
-                digest.update(chunk)
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as content:
-            while chunk := content.read(_CHUNK_BYTES):
-                text = decoder.decode(chunk).strip("\ufeff \t\r\n")
-                if text:
-                    first = first or text[0]
-                    last = text[-1]
+            if is_gzip:
+                while chunk := raw.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+                raw.seek(0)
+            with gzip.open(raw) if is_gzip else raw as content:
+                while chunk := content.read(_CHUNK_BYTES):
+                    if not is_gzip:
+                        digest.update(chunk)
+                    text = decoder.decode(chunk)
+                    if has_lines:
+                        lines.add(text)
+                    has_mark = has_mark or (not first and text.startswith("\ufeff"))
+                    text = text.strip("\ufeff \t\r\n")
+                    if text:
+                        first = first or text[0]
+                        last = text[-1]
             decoder.decode(b"", final=True)
     except FileNotFoundError:
         raise SourceError(f"{path} is missing") from None
-    except IsADirectoryError:
-        raise SourceError(f"{path} is a folder; expected a file") from None
     except UnicodeDecodeError:
         raise SourceError(f"{path} is not UTF-8 text; save it as UTF-8 and load again") from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
@@ -84,34 +142,21 @@ def inspect_file(path: Path) -> SourceFile:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from None
     if not first:
         raise SourceError(f"{path} is empty")
-    return SourceFile(path, digest.hexdigest(), _json_format(path, first, last))
+    json_format = _json_format(path, first, last, has_mark)
+    file = SourceFile(path, digest.hexdigest(), _version(status), json_format, lines.count if has_lines else None)
+    file.refuse_if_changed()
+    return file
 
 
-def _json_format(path: Path, first: str, last: str) -> str | None:
+def _json_format(path: Path, first: str, last: str, has_mark: bool) -> str | None:
     name = path.name.removesuffix(".gz")
     if name.endswith(".csv"):
         return None
     if not name.endswith(".json"):
-        return "newline_delimited"
+        # DuckDB takes a byte order mark before lines of JSON in this looser format alone.
+        return "unstructured" if has_mark else "newline_delimited"
     if first != "[":
-        raise SourceError(f"{path} is not a JSON array: it starts with '{first}' instead of '['")
+        raise SourceError(f"{path} is not a JSON array: it starts with '{shown(first)}' instead of '['")
     if last != "]":
         raise SourceError(f"{path} is broken JSON: the array is not closed (a truncated file?)")
     return "array"
-
-
-def read_header(path: Path, required: tuple[str, ...]) -> list[str]:
-    """The normalised column names of a CSV file (trimmed, lower case), in the file's order.
-
-    Raises:
-        SourceError: a required column is missing, or a column is named twice.
-    """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header = [name.strip().lower() for name in next(csv.reader(file), [])]
-    missing = [name for name in required if name not in header]
-    if missing:
-        raise SourceError(f"{path} lacks the column {', '.join(missing)} (found: {', '.join(header)})")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise SourceError(f"{path} names the column {', '.join(twice)} twice")
-    return [name or f"column_{position}" for position, name in enumerate(header, start=1)]
