@@ -48,6 +48,9 @@ COLUMNS = {
         "mentor_id": "string",
         "occurred_at": "timestamp",
     },
+}
+# What other reports are counted from.
+REPORT_COLUMNS = {
     "rpt_user_outcomes": {
         "user_id": "int64",
         "mentor_id": "string",
@@ -68,4 +71,4 @@ def schema_of(name: str) -> str:
 
 def mart(name: str) -> Table:
     """An unbound table of one mart, of `stg_events` or of `rpt_user_outcomes`, as SQLMesh names it."""
-    return ibis.table(COLUMNS[name], name=name, database=schema_of(name))
+    return ibis.table((COLUMNS | REPORT_COLUMNS)[name], name=name, database=schema_of(name))

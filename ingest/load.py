@@ -30,7 +30,7 @@ from ingest.source_files import (
     inspect_file,
     shown,
 )
-from ingest.warehouse import connect
+from ingest.warehouse import connect, one_line, writing_failure
 
 RAW_TABLES = """
 CREATE SCHEMA IF NOT EXISTS raw;
@@ -227,7 +227,7 @@ def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], N
             warehouse.unlink(missing_ok=True)
             warehouse.with_name(warehouse.name + ".wal").unlink(missing_ok=True)
         if isinstance(error, duckdb.Error):
-            raise WarehouseError(f"the warehouse {warehouse} cannot be written: {_one_line(error)}") from None
+            raise writing_failure(warehouse, error) from None
         raise
 
 
@@ -241,11 +241,6 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with suppress(duckdb.Error):  # after a failure to write there may be nothing left to roll back
             connection.execute("ROLLBACK")
         raise
-
-
-def _one_line(error: duckdb.Error) -> str:
-    """What DuckDB says, without the kind of its error and its advice to programmers."""
-    return re.sub(r"^[\w ]+ Error: ", "", str(error).split("\n")[0]).strip()
 
 
 def _set_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
@@ -408,7 +403,7 @@ def _one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _reading_failure(file: SourceFile, error: duckdb.Error) -> str:
-    line = _one_line(error)
+    line = one_line(error)
     if "maximum_object_size" in line:
         return "broken JSON, or a single event of more than 16 MB"
     line = line.replace(f'in file "{file.path}", ', "")

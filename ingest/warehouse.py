@@ -86,6 +86,18 @@ def connect(warehouse: Path, read_only: bool = False) -> duckdb.DuckDBPyConnecti
     return connection
 
 
+def one_line(error: duckdb.Error) -> str:
+    """What DuckDB says, without the kind of its error and its advice to programmers."""
+    return re.sub(r"^[\w ]+ Error: ", "", str(error).strip().split("\n")[0]).strip()
+
+
+def writing_failure(warehouse: Path, error: duckdb.Error) -> WarehouseError:
+    """What to tell of a failure while the warehouse was written: a full disk, too little memory."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return WarehouseError(f"this takes more memory than memory_limit allows: {one_line(error)}")
+    return WarehouseError(f"the warehouse {warehouse} cannot be written: {one_line(error)}")
+
+
 def _explain(warehouse: Path, message: str) -> str:
     if "lock" in message.lower():
         holder = re.search(r"PID (\d+)", message)

@@ -26,7 +26,7 @@ from typing import BinaryIO, TextIO
 import duckdb
 
 from errors import WarehouseError
-from ingest.warehouse import connect, remove_abandoned_spill
+from ingest.warehouse import connect, remove_abandoned_spill, writing_failure
 from pipeline.interruption import begin_publishing
 
 _POLL_SECONDS = 0.2
@@ -181,10 +181,7 @@ def _only_writer(warehouse: Path, wait_seconds: float, say: Callable[[str], None
     except OSError as error:
         raise WarehouseError(f"the warehouse {warehouse} cannot be written: {error.strerror or error}") from None
     except duckdb.Error as error:
-        line = str(error).strip().splitlines()[0]
-        if isinstance(error, duckdb.OutOfMemoryException):
-            raise WarehouseError(f"this takes more memory than memory_limit allows: {line}") from None
-        raise WarehouseError(f"the warehouse {warehouse} cannot be written: {line}") from None
+        raise writing_failure(warehouse, error) from None
 
 
 def _acquire(lock: TextIO, warehouse: Path, wait_seconds: float, say: Callable[[str], None]) -> None:

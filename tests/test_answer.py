@@ -10,7 +10,7 @@ import ibis
 import pytest
 from click.testing import CliRunner
 
-from analysis.marts import COLUMNS, schema_of
+from analysis.marts import COLUMNS, REPORT_COLUMNS, schema_of
 from cli import cli
 from tests import reference
 from tests.conftest import event
@@ -206,7 +206,7 @@ def test_the_columns_the_metrics_read_are_those_of_the_marts(data_folder, wareho
     run(warehouse, "refresh", "--data", str(data_folder()))
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         backend = ibis.duckdb.from_connection(connection)
-        for name, columns in COLUMNS.items():
+        for name, columns in (COLUMNS | REPORT_COLUMNS).items():
             table = backend.table(name, database=schema_of(name))
             built = {column: type(type_) for column, type_ in table.schema().items()}
             expected = {column: type(type_) for column, type_ in ibis.schema(columns).items()}

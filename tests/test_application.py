@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 import duckdb
@@ -31,6 +32,12 @@ def texts(at: AppTest) -> str:
     found = [element.value for kind in SENTENCES for element in getattr(at, kind)]
     found += [str(cell) for table in at.table for cell in table.value.to_numpy().ravel()]
     return "\n".join(found).replace("\\", "")
+
+
+@pytest.fixture(autouse=True)
+def _streamlit_leaves_the_main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit puts the page in its place, and processes that are started later would import that."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

@@ -254,6 +254,6 @@ def test_a_full_disk_is_told_in_one_line_and_changes_nothing(data_folder, publis
 def test_too_little_memory_is_told_in_one_line(data_folder, warehouse, monkeypatch):
     monkeypatch.setenv("MENTOR_MEMORY_LIMIT", "20MB")
     failed = run(warehouse, "ingest", "--data", str(data_folder()), exit_code=1)
-    assert failed.stderr.startswith("error: this takes more memory than memory_limit allows: Out of Memory Error")
+    assert failed.stderr.startswith("error: this takes more memory than memory_limit allows: ")
     assert failed.stderr.count("\n") == 1
     assert not warehouse.exists()

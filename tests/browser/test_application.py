@@ -20,7 +20,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from settings import PROJECT_ROOT
-from tests.conftest import SCRIPT
+from tests.conftest import HOSTILE_MENTOR
 from tests.test_answer import answer
 
 HOST = "127.0.0.1"
@@ -202,10 +202,10 @@ def test_reliability(open_page, published):
     page = open_page("reliability")
     expect(page.get_by_test_id("stMetric").first).to_contain_text(f"{overall['bookings']:,}")
     expect(page.get_by_role("row", name=re.compile("^Cancellations"))).to_contain_text(re.compile("pass|fail"))
-    expect(page.locator("[role=gridcell]", has_text=SCRIPT)).to_be_attached()
+    expect(page.locator("[role=gridcell]", has_text=HOSTILE_MENTOR)).to_be_attached()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the rejected rows").click()
-    assert SCRIPT in download.value.path().read_text(encoding="utf-8")
+    assert HOSTILE_MENTOR in download.value.path().read_text(encoding="utf-8")
     check_accessibility(page)
 
 
