@@ -134,14 +134,19 @@ def _answer(
 def _missing_columns(connection: duckdb.DuckDBPyConnection, environment: str) -> list[str]:
     """The tables, or columns of tables that are there, that the metrics read and the environment lacks."""
     suffix = "" if environment == "prod" else f"__{environment}"
+    # Without parameters: for those DuckDB imports pandas.
+    there: dict[str, set[str]] = {}
+    for schema, table, column in connection.execute(
+        "SELECT table_schema, table_name, column_name FROM information_schema.columns"
+    ).fetchall():
+        there.setdefault(f"{schema}.{table}", set()).add(column)
     missing = []
     for name, columns in COLUMNS.items():
         table = f"{schema_of(name)}{suffix}.{name}"
-        rows = connection.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_schema || '.' || table_name = ?", [table]
-        ).fetchall()
-        there = {column for (column,) in rows}
-        missing += [f"{table}.{column}" for column in columns if column not in there] if there else [table]
+        if table in there:
+            missing += [f"{table}.{column}" for column in columns if column not in there[table]]
+        else:
+            missing.append(table)
     return missing
 
 
