@@ -73,27 +73,38 @@ def group_names(document: Row) -> tuple[str, str]:
 
 def headline(document: Row) -> str:
     """The sentences that answer the CEO's two questions, and say whether another way of counting would change them."""
-    by_sessions = document["rebooking"]["sessions"]
-    a, b = by_sessions["groups"]
-    value, window = by_sessions["comparison"]["p_value"], document["parameters"]["window_days"]
-    names, conclusion = group_names(document), document["sensitivity"]["conclusion"]
+    first = rebooking_sentence(document, "sessions", document["sensitivity"]["conclusion"])
+    return " ".join([first, *robustness(document), reliability_sentence(document)])
+
+
+def rebooking_sentence(document: Row, approach: str, conclusion: str) -> str:
+    """Whether users of the first group come back more often, counted by `sessions` or by `bookings`.
+
+    Args:
+        conclusion: what that comparison shows; see `conclude` in analysis/document/sensitivity.py.
+    """
+    part = document["rebooking"][approach]
+    a, b = part["groups"]
+    value, window = part["comparison"]["p_value"], document["parameters"]["window_days"]
+    names = group_names(document)
+    if conclusion == "no data":
+        return f"There are no users to compare {names[0]} with {names[1]}."
     within = "at any later time" if window is None else f"within {window} days"
     rates = f"{percent(a['rate'])} of {names[0]} users rebook {within}, {percent(b['rate'])} of {names[1]} users"
-    if conclusion == "no data":
-        sentences = [f"There are no users to compare {names[0]} with {names[1]}."]
-    elif conclusion == "not shown":
-        sentences = [f"Not shown: {rates}; the difference {p_in_words(value, False)}."]
-    else:
-        word = "Yes" if conclusion == "higher" else "No, the opposite"
-        sentences = [f"{word}: {rates}; the difference is {p_in_words(value, True)}."]
-    sentences += robustness(document)
+    if conclusion == "not shown":
+        return f"Not shown: {rates}; the difference {p_in_words(value, False)}."
+    word = "Yes" if conclusion == "higher" else "No, the opposite"
+    return f"{word}: {rates}; the difference is {p_in_words(value, True)}."
+
+
+def reliability_sentence(document: Row) -> str:
+    """Whether the booking system is reliable, and what is wrong with it."""
     failing = [CHECK_NAMES[c["name"]] for c in document["reliability"]["checks"] if c["status"] == "fail"]
-    reliable = {
+    return {
         "reliable": "The booking system is reliable: every check passes.",
         "unreliable": f"The booking system is not reliable: too many {', '.join(failing)}.",
         "no data": "There are no bookings to judge the booking system by.",
-    }
-    return " ".join([*sentences, reliable[document["reliability"]["verdict"]]])
+    }[document["reliability"]["verdict"]]
 
 
 def robustness(document: Row) -> list[str]:

@@ -10,8 +10,9 @@ import streamlit as st
 
 import presentation
 from analysis.answer import SMALL_GROUP
+from analysis.document.sensitivity import conclude
 from analysis.statistics.proportions import compare, wilson_interval
-from app import charts, headlines, published
+from app import charts, published
 from app.environment import chosen_environment
 from app.sentences import page, verbatim
 from errors import SettingsError
@@ -47,11 +48,13 @@ def show() -> None:
     if maturity == "mature":
         document = mature_only(document, settings.confidence_level)
     part = document["rebooking"][approach]
-    st.header(verbatim(headlines.rebooking(document, approach, settings.significance_level)))
+    comparison = part["comparison"]
+    conclusion = conclude(comparison["difference"], comparison["p_value"], settings.significance_level)
+    st.header(verbatim(presentation.rebooking_sentence(document, approach, conclusion)))
     picture, figures = st.columns([2, 1])
     picture.altair_chart(charts.rates_with_intervals(_named(part)), width="stretch")
     with figures:
-        _comparison(part["comparison"], settings)
+        _comparison(comparison, settings)
     _table(document, approach, maturity, settings)
     st.warning("\n".join(f"- {verbatim(warning)}" for warning in document["warnings"]))
     st.download_button(

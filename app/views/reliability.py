@@ -10,7 +10,7 @@ import polars as pl
 import streamlit as st
 
 import presentation
-from app import charts, headlines, published
+from app import charts, published
 from app.environment import chosen_environment
 from app.sentences import page, verbatim
 from settings import Settings, load_settings
@@ -29,7 +29,7 @@ def show() -> None:
     environment = chosen_environment(settings)
     document = published.answer(settings, environment, full=True)
     part = document["reliability"]
-    st.header(verbatim(headlines.reliability(document)))
+    st.header(verbatim(presentation.reliability_sentence(document)))
     _totals(part["overall"])
     _checks(part["checks"])
     st.header("By tier")
