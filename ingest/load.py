@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -363,7 +363,7 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
             unknown = load_csv(connection, file.path, source.required, source.optional)
             rows = "SELECT * FROM temp.source_rows"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW source_text AS SELECT position, raw_text FROM ({rows})")
-        with _one_thread(connection):
+        with _one_thread(connection) if file.json_format else nullcontext():
             connection.execute(f"""
                 CREATE OR REPLACE TEMP TABLE normalised AS WITH source_rows AS ({rows}) {source.normalise}
             """)

@@ -50,7 +50,8 @@ def replace_differing_rows(
     expected: Mapping[str, tuple[str, list[str]]],
     tables: Mapping[str, str],
     schema_suffix: str,
-    since: datetime | None,
+    loaded_since: datetime | None = None,
+    occurred_since: datetime | None = None,
 ) -> dict[str, tuple[datetime, datetime]]:
     """Add the rows that a fact lacks, take those away that it has too many, and replace those that are different.
 
@@ -58,17 +59,19 @@ def replace_differing_rows(
         expected: from `expected_facts`.
         tables: the table of each fact to bring up to date; the others stay as they are.
         schema_suffix: what the environment adds to the schema's name.
-        since: naive UTC; only pairs with events loaded after this moment are looked at; None: all pairs.
+        loaded_since: naive UTC; only pairs with events loaded after this moment are looked at.
+        occurred_since: naive UTC; only pairs with events from this moment on are looked at.
 
     Returns:
         The first and the last moment (naive UTC) at which rows of a fact differed; facts that agreed are absent.
     """
-    loaded = f"WHERE loads.loaded_at > TIMESTAMP '{since}'" if since else ""
+    loaded = f" AND loads.loaded_at > TIMESTAMP '{loaded_since}'" if loaded_since else ""
+    occurred = f" AND events.occurred_at >= TIMESTAMP '{occurred_since}'" if occurred_since else ""
     adapter.execute(f"""
         CREATE OR REPLACE TEMP TABLE affected_pairs AS
         SELECT DISTINCT events.user_id, events.mentor_id
         FROM raw.booking_events AS events
-        INNER JOIN raw.loads AS loads ON events.load_id = loads.load_id {loaded}
+        INNER JOIN raw.loads AS loads ON events.load_id = loads.load_id{loaded}{occurred}
     """)
     adapter.execute(f"""
         CREATE OR REPLACE TEMP TABLE events_of_pairs AS

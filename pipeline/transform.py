@@ -165,9 +165,11 @@ class _Work:
         self.is_just_planned = not self.snapshots
         if self.is_just_planned:
             moments = self._pending_moments(DIMENSIONS)
+            self.planned_for = moments[0] if moments else self.now
+            self.planned_at = datetime.now(UTC).replace(tzinfo=None)
             self.context.plan(
                 self.environment,
-                execution_time=moments[0] if moments else self.now,
+                execution_time=self.planned_for,
                 no_prompts=True,
                 auto_apply=True,
                 skip_tests=True,
@@ -275,14 +277,12 @@ class _Work:
         return self.adapter.fetchone(query.limit(1)) is not None
 
     def _update_facts_and_reports(self) -> None:
-        known = progress.evaluated_tables(self.adapter.cursor)
         own = {fact: self.table_of[fact] for fact in FACTS if fact in self.table_of}
-        since = [known.get(table) or self._first_filled(self.snapshots[fact]) for fact, table in own.items()]
-        models = {fact: self.snapshots[fact].model for fact in FACTS}
-        oldest = None if None in since else min(since, default=None)
-        expected = expected_facts(models, self.now)
+        expected = expected_facts({fact: self.snapshots[fact].model for fact in FACTS}, self.now)
         self.console.on_step("comparing the facts with the new events")
-        spans = replace_differing_rows(self.adapter, expected, own, self.suffix, oldest) if own else {}
+        spans = (
+            replace_differing_rows(self.adapter, expected, own, self.suffix, **self._what_is_new(own)) if own else {}
+        )
         self.restated_from = {fact: first for fact, (first, _) in spans.items()}
         for fact in own:
             self._mark_evaluated(self.snapshots[fact])
@@ -293,6 +293,16 @@ class _Work:
         reports = [f"reports.{name}" for name in self.table_of if name.startswith("rpt_")]
         if reports and not (self.is_just_planned and not spans and not self.is_replayed):
             self._run(reports, self.now)
+
+    def _what_is_new(self, own: dict[str, str]) -> dict[str, datetime | None]:
+        """Which events the facts' tables may lack, for `replace_differing_rows`."""
+        known = progress.evaluated_tables(self.adapter.cursor)
+        snapshots = [self.snapshots[fact] for fact in own]
+        if self.is_just_planned and all(self._is_new_since(snapshot, self.planned_at) for snapshot in snapshots):
+            # A plan fills whole days: the one that is not over is missing.
+            return {"occurred_since": self.planned_for.replace(hour=0, minute=0, second=0, microsecond=0)}
+        since = [known.get(table) or self._first_filled(self.snapshots[fact]) for fact, table in own.items()]
+        return {"loaded_since": None if None in since else min(since)}
 
     def _mark_evaluated(self, snapshot: Snapshot) -> None:
         """Tell SQLMesh that a fact holds every day that is over, so that it does not fill them again."""
@@ -339,10 +349,14 @@ class _Work:
         A plan fills a table after its version was created. An event may lie ahead of its load by the
         grace that loading gives to clocks, and a plan takes only what has happened.
         """
-        if snapshot.version != snapshot.fingerprint.to_version():
+        if not self._is_new_since(snapshot, datetime.min):
             return None
-        created_at = datetime.fromtimestamp(snapshot.created_ts / 1000, UTC).replace(tzinfo=None)
-        return created_at - CLOCK_GRACE
+        return _created_at(snapshot) - CLOCK_GRACE
+
+    @staticmethod
+    def _is_new_since(snapshot: Snapshot, moment: datetime) -> bool:
+        """Whether the snapshot has a table of its own, made at that moment or later."""
+        return snapshot.version == snapshot.fingerprint.to_version() and _created_at(snapshot) >= moment
 
     def _run(self, models: list[str], moment: datetime) -> None:
         status = self.context.run(
@@ -357,6 +371,10 @@ class _Work:
         )
         if status is CompletionStatus.FAILURE:
             raise TransformError(_one_line(self.console, "the run failed"))
+
+
+def _created_at(snapshot: Snapshot) -> datetime:
+    return datetime.fromtimestamp(snapshot.created_ts / 1000, UTC).replace(tzinfo=None)
 
 
 def _one_line(console: _Recorder, fallback: str) -> str:

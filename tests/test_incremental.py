@@ -18,7 +18,7 @@ from pipeline.affected import FACTS, expected_facts, replace_differing_rows
 from settings import PROJECT_ROOT, load_settings
 from tests import reference
 from tests.conftest import EXAMPLES_FACTOR, event
-from tests.test_answer import run
+from tests.test_answer import answer, run
 
 DAY = datetime(2023, 1, 1)
 UNTIL = datetime(2024, 1, 1)
@@ -106,7 +106,9 @@ def loaded_at(load_id: int) -> datetime:
 
 
 def update(adapter, facts, since: datetime | None) -> dict:
-    return replace_differing_rows(adapter, facts.expected, {fact: f"marts.{fact}" for fact in FACTS}, "", since)
+    return replace_differing_rows(
+        adapter, facts.expected, {fact: f"marts.{fact}" for fact in FACTS}, "", loaded_since=since
+    )
 
 
 def rows(adapter) -> dict[str, list]:
@@ -144,6 +146,16 @@ def test_an_end_affects_the_session_that_it_ends_and_no_earlier_one(adapter, fac
     end = session | {"event_id": "e3", "at": second + timedelta(hours=1), "type": "session_ended"}
     load(adapter, [end], 2)
     assert update(adapter, facts, loaded_at(1)) == {"fct_sessions": (second, second)}
+
+
+def test_a_first_refresh_has_the_events_of_the_day_that_is_not_over(data_folder, warehouse):
+    moments = [datetime.now(UTC) - timedelta(hours=hours) for hours in (72, 48, 1)]
+    events = [
+        event(f"e{number}", event_type="session_started", timestamp=moment.isoformat())
+        for number, moment in enumerate(moments)
+    ]
+    run(warehouse, "refresh", "--data", str(data_folder(events=events)))
+    assert answer(warehouse)["reliability"]["overall"]["sessions"] == len(events)
 
 
 def test_sqlmesh_does_not_fill_again_the_days_that_a_refresh_brought_up_to_date(data_folder, warehouse):
