@@ -60,7 +60,7 @@ GROUP BY tier ORDER BY tier
 def headline(folder: Path) -> dict[str, list[int]]:
     """`[users, rebooked]` by tier."""
     with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         (events,) = folder.glob("booking_events.*")
         files = {"events": str(events), "mentors": str(folder / "mentor_tiers.csv")}
         return {tier: [users, rebooked] for tier, users, rebooked in connection.execute(QUERY, files).fetchall()}
