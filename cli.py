@@ -296,11 +296,13 @@ def report_command(
 ) -> None:
     """The same with pictures: one file that opens offline and prints well."""
     from reporting.drawing_process import drawing_process
-    from reporting.report import check_target, read_report, write_report
 
     out = _absolute(out)
-    check_target(out)
     with drawing_process() if output == "html" or charts else nullcontext() as draw:
+        # Imported while the other process starts: it takes a second.
+        from reporting.report import check_target, read_report, write_report
+
+        check_target(out)
         write_report(read_report(settings, environment, as_of), out, output, _absolute(charts), draw)
     _say(f"wrote {out}")
 
