@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from presentation import Row, Section, group_names, interval, p_in_words, p_value, percent
+from presentation import Row, Section, group_names, interval, named_rows, p_in_words, p_value, percent
 
 FEW_USERS = 20
 # Of long lists, so many are shown.
@@ -27,12 +27,6 @@ def full_sections(document: Row) -> list[Section]:
         _delays(document),
         _lead_times(document),
     ]
-
-
-def _named(part: Row) -> list[tuple[str, Row]]:
-    """Rows of tiers, then those of groups of several tiers, with their names."""
-    named = [(row["tier"], row) for row in part["tiers"]]
-    return named + [("/".join(row["tiers"]), row) for row in part["groups"] if len(row["tiers"]) > 1]
 
 
 def points(difference: float | None) -> str:
@@ -79,7 +73,7 @@ def _time_to_rebooking(document: Row) -> Section:
     days = [horizon["days"] for horizon in part["tiers"][0]["horizons"]]
     rows = [
         [name, f"{row['users']:,}", *(percent(horizon["share"]) for horizon in row["horizons"])]
-        for name, row in _named(part)
+        for name, row in named_rows(part)
     ]
     a, b = group_names(document)
     value = part["log_rank"]["p_value"]
@@ -98,7 +92,7 @@ def _time_to_rebooking(document: Row) -> Section:
 def _cohorts(document: Row) -> Section:
     part = document["cohorts"]
     names, cells = {}, {}
-    for name, row in _named(part):
+    for name, row in named_rows(part):
         names[name] = None
         cells[row["month"], name] = _cohort(row)
     months = dict.fromkeys(row["month"] for row in part["tiers"])

@@ -120,11 +120,15 @@ def robustness(document: Row) -> list[str]:
     return [f"Of {others} other ways of counting {len(changed)} {verb} not say the same: {', '.join(changed)}."]
 
 
+def named_rows(part: Row) -> list[tuple[str, Row]]:
+    """Rows of tiers, then those of groups of several tiers, with their names."""
+    named = [(row["tier"], row) for row in part["tiers"]]
+    return named + [("/".join(row["tiers"]), row) for row in part["groups"] if len(row["tiers"]) > 1]
+
+
 def rebooking_rows(document: Row, approach: str) -> list[list[str]]:
     """One row per tier and group: name, users, rebooked, rate, interval, rate of mature users."""
     part = document["rebooking"][approach]
-    named = [(row["tier"], row) for row in part["tiers"]]
-    named += [("/".join(row["tiers"]), row) for row in part["groups"] if len(row["tiers"]) > 1]
     return [
         [
             name,
@@ -134,7 +138,7 @@ def rebooking_rows(document: Row, approach: str) -> list[list[str]]:
             interval(row["ci_low"], row["ci_high"]),
             f"{percent(row['mature_rate'])} of {row['mature_users']:,}",
         ]
-        for name, row in named
+        for name, row in named_rows(part)
     ]
 
 

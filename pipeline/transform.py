@@ -300,7 +300,7 @@ class _Work:
         snapshots = [self.snapshots[fact] for fact in own]
         if self.is_just_planned and all(self._is_new_since(snapshot, self.planned_at) for snapshot in snapshots):
             # A plan fills whole days: the one that is not over is missing.
-            return {"occurred_since": self.planned_for.replace(hour=0, minute=0, second=0, microsecond=0)}
+            return {"occurred_since": _midnight(self.planned_for)}
         since = [known.get(table) or self._first_filled(self.snapshots[fact]) for fact, table in own.items()]
         return {"loaded_since": None if None in since else min(since)}
 
@@ -308,7 +308,7 @@ class _Work:
         """Tell SQLMesh that a fact holds every day that is over, so that it does not fill them again."""
         is_dev = not self.deployable.is_deployable(snapshot)
         intervals = snapshot.dev_intervals if is_dev else snapshot.intervals
-        today = self.now.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
+        today = _midnight(self.now).replace(tzinfo=UTC)
         if intervals and intervals[-1][1] < today.timestamp() * 1000:
             self.context.state_sync.add_interval(snapshot, to_datetime(intervals[-1][1]), today, is_dev=is_dev)
 
@@ -331,8 +331,8 @@ class _Work:
 
         Else promoting one would bring back what prod's facts said before. A restating plan of SQLMesh does the same.
         """
-        tomorrow = to_timestamp(self.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1))
-        first_day = to_timestamp(since.replace(hour=0, minute=0, second=0, microsecond=0))
+        tomorrow = to_timestamp(_midnight(self.now) + timedelta(days=1))
+        first_day = to_timestamp(_midnight(since))
         requests = identify_restatement_intervals_across_snapshot_versions(
             state_reader=self.context.state_reader,
             prod_restatements={self.snapshots[fact].name: (first_day, tomorrow) for fact in FACTS},
@@ -371,6 +371,10 @@ class _Work:
         )
         if status is CompletionStatus.FAILURE:
             raise TransformError(_one_line(self.console, "the run failed"))
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _created_at(snapshot: Snapshot) -> datetime:

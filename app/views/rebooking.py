@@ -163,12 +163,10 @@ def mature_only(document: Row, confidence_level: float) -> Row:
 
 def _named(part: Row) -> list[Row]:
     """The rows of the picture: every tier, and every group of several."""
-    rows = [(row["tier"], row) for row in part["tiers"]]
-    rows += [("/".join(row["tiers"]), row) for row in part["groups"] if len(row["tiers"]) > 1]
     return [
         {"name": name, "label": presentation.percent(row["rate"])}
         | {field: row[field] for field in ("rate", "ci_low", "ci_high")}
-        for name, row in rows
+        for name, row in presentation.named_rows(part)
     ]
 
 
