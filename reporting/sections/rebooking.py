@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from presentation import group_names, percent
+from presentation import group_names, named_rows, percent
 from reporting.content import Column, Figure, Interval, Points, Section, Table, written
 from reporting.sections.wording import (
     against,
@@ -13,7 +13,6 @@ from reporting.sections.wording import (
     interval_in_words,
     more_left_out,
     name_of,
-    named,
     rate_in_words,
     within,
 )
@@ -24,7 +23,7 @@ Row = dict[str, Any]
 
 def rates(document: Row, level: str) -> Section:
     """The rates with their intervals, and each tier against each other."""
-    rows = named(document["rebooking"]["sessions"])
+    rows = named_rows(document["rebooking"]["sessions"])
     figure = Figure(
         "rebooking_rates",
         f"Users who rebook{within(document)}, by tier of their first mentor, with {level} intervals",
@@ -89,7 +88,7 @@ def approaches(document: Row, level: str) -> Section:
                     row["mature_users"],
                     row["mature_rate"],
                 ]
-                for name, row in named(document["rebooking"][approach])
+                for name, row in named_rows(document["rebooking"][approach])
             ],
         )
         for approach, caption in (
@@ -127,7 +126,7 @@ def approaches(document: Row, level: str) -> Section:
     described = facts_in_words(
         (f"{name}, by {approach}", rate_in_words(row))
         for approach in approaches
-        for name, row in named(document["rebooking"][approach])
+        for name, row in named_rows(document["rebooking"][approach])
     )
     return Section(
         "approaches",
@@ -147,7 +146,7 @@ def approaches(document: Row, level: str) -> Section:
 
 def intent(document: Row, level: str) -> Section:
     """Who asked for another session, and who had it."""
-    rows = named(document["intent"])
+    rows = named_rows(document["intent"])
     described = facts_in_words(
         (
             name,
@@ -188,7 +187,7 @@ def intent(document: Row, level: str) -> Section:
 def time_to_rebooking(document: Row, level: str) -> Section:
     """How soon users come back, those still observed included."""
     part = document["time_to_rebooking"]
-    rows = named(part)
+    rows = named_rows(part)
     test = part["log_rank"]
     described = facts_in_words(
         (name, ", ".join(f"{percent(row['share'])} by day {row['days']}" for row in tier["horizons"]))

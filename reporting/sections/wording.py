@@ -11,12 +11,6 @@ from reporting.content import written
 Row = dict[str, Any]
 
 
-def named(part: Row) -> list[tuple[str, Row]]:
-    """Every tier, and every group of several tiers, by name."""
-    rows = [*part["tiers"], *(row for row in part["groups"] if len(row["tiers"]) > 1)]
-    return [(name_of(row), row) for row in rows]
-
-
 def name_of(row: Row) -> str:
     """The name of a row of a tier or of a group."""
     return "/".join(row["tiers"]) if "tiers" in row else row["tier"]
