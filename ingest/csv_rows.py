@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from io import StringIO
+from itertools import chain, islice
 from pathlib import Path
+from typing import TextIO
 
 import duckdb
 import pyarrow
@@ -15,6 +17,7 @@ from errors import SourceError
 from ingest.source_files import shown
 
 _BATCH_RECORDS = 50_000
+_CHUNK_CHARACTERS = 1 << 22
 
 
 def records(lines: Iterable[str]) -> Iterator[tuple[str, list[str] | None]]:
@@ -52,10 +55,37 @@ def records(lines: Iterable[str]) -> Iterator[tuple[str, list[str] | None]]:
             yield "".join(used).rstrip("\r\n"), fields
 
 
+def batches(
+    file: TextIO, chunk_characters: int = _CHUNK_CHARACTERS
+) -> Iterator[tuple[list[str], list[list[str] | None]]]:
+    """What `records` gives, many records at a time: their raw texts and their fields.
+
+    Up to the first quote, lines are records, and a whole chunk of them is split at once.
+
+    Args:
+        file: opened with newline="".
+        chunk_characters: how many to split at once.
+    """
+    while chunk := file.read(chunk_characters):
+        chunk += file.readline()
+        if '"' in chunk:
+            rows = records(chain(StringIO(chunk, newline=""), file))
+            while batch := list(islice(rows, _BATCH_RECORDS)):
+                texts, fields = zip(*batch, strict=True)
+                yield list(texts), list(fields)
+            return
+        if texts := [line for line in chunk.replace("\r", "\n").split("\n") if line]:
+            yield texts, [None] * len(texts)
+
+
 def load_csv(
-    connection: duckdb.DuckDBPyConnection, path: Path, required: tuple[str, ...], optional: tuple[str, ...]
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    required: tuple[str, ...],
+    optional: tuple[str, ...],
+    number: int,
 ) -> list[str]:
-    """Make the temporary table `source_rows`: one row a record, the header left out.
+    """Make the temporary view `source_rows_NUMBER`: one row a record, the header left out.
 
     Its columns are `position` in the file, from 1, `raw_text`, `unreadable` (why the record has no
     values, or null) and the texts of the required and optional columns, all null where the record
@@ -67,41 +97,45 @@ def load_csv(
     Raises:
         SourceError: a required column is missing, or a column is named twice.
     """
+    wanted = (*required, *optional)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = records(file)
-        text, fields = next(rows, ("", []))
-        header = [name.strip().lower() for name in (text.split(",") if fields is None else fields)]
+        rows = batches(file)
+        first_batch = next(rows, ([""], [[]]))
+        first, names = (column.pop(0) for column in first_batch)
+        header = [name.strip().lower() for name in (first.split(",") if names is None else names)]
         _check_header(path, header, required)
-        wanted = (*required, *optional)
         connection.execute(
-            "CREATE OR REPLACE TEMP TABLE source_rows (position BIGINT, raw_text VARCHAR, unreadable VARCHAR, "
-            + ", ".join(f"{name} VARCHAR" for name in wanted)
-            + ")"
+            f"CREATE TEMP TABLE csv_records_{number} (position BIGINT, raw_text VARCHAR, quoted VARCHAR[])"
         )
-        values = ", ".join(f"field[{header.index(name) + 1}]" if name in header else "NULL" for name in wanted)
-        numbered = enumerate(rows, start=1)
         lists = pyarrow.list_(pyarrow.large_string())
-        while batch := list(islice(numbered, _BATCH_RECORDS)):
+        position = 0
+        for texts, fields in chain([first_batch], rows):
             table = pyarrow.table(
                 {
-                    "position": pyarrow.array([position for position, _ in batch], pyarrow.int64()),
-                    "raw_text": pyarrow.array([text for _, (text, _) in batch], pyarrow.large_string()),
-                    "quoted": pyarrow.array([fields for _, (_, fields) in batch], lists),
+                    "position": pyarrow.array(range(position + 1, position + len(texts) + 1), pyarrow.int64()),
+                    "raw_text": pyarrow.array(texts, pyarrow.large_string()),
+                    "quoted": pyarrow.array(fields, lists),
                 }
             )
+            position += len(texts)
             connection.register("csv_batch", table)
-            connection.execute(f"""
-                INSERT INTO source_rows
-                WITH split AS (
-                    SELECT position, raw_text, COALESCE(quoted, STRING_SPLIT(raw_text, ',')) AS fields FROM csv_batch
-                ),
-                readable AS (
-                    SELECT position, raw_text, CASE WHEN LEN(fields) = {len(header)} THEN fields END AS field FROM split
-                )
-                SELECT position, raw_text, CASE WHEN field IS NULL THEN 'unreadable_line' END, {values} FROM readable
-            """)
+            connection.execute(f"INSERT INTO csv_records_{number} SELECT * FROM csv_batch")
             connection.unregister("csv_batch")
-    return [name or f"column {number}" for number, name in enumerate(header, start=1) if name not in wanted]
+    values = "".join(
+        f", {f'field[{header.index(name) + 1}]' if name in header else 'NULL::VARCHAR'} AS {name}" for name in wanted
+    )
+    connection.execute(f"""
+        CREATE TEMP VIEW source_rows_{number} AS
+        WITH split AS (
+            SELECT position, raw_text, COALESCE(quoted, STRING_SPLIT(raw_text, ',')) AS fields FROM csv_records_{number}
+        ),
+        readable AS (
+            SELECT position, raw_text, CASE WHEN LEN(fields) = {len(header)} THEN fields END AS field FROM split
+        )
+        SELECT position, raw_text, CASE WHEN field IS NULL THEN 'unreadable_line' END AS unreadable{values}
+        FROM readable
+    """)
+    return [name or f"column {place}" for place, name in enumerate(header, start=1) if name not in wanted]
 
 
 def _check_header(path: Path, header: list[str], required: tuple[str, ...]) -> None:

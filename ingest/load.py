@@ -200,7 +200,7 @@ def ingest(warehouse: Path, data: Path) -> list[Load]:
 
 
 def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], None] = lambda _: None) -> list[Load]:
-    """Load what is new in the files into `raw`, in one transaction.
+    """Load what is new in the files into `raw`, all of it in one transaction.
 
     Args:
         on_step: told what is being done, one phrase a file.
@@ -209,18 +209,29 @@ def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], N
         One `Load` a file, in the order given.
 
     Raises:
-        SourceError: the rows of a file cannot be read; the warehouse stays as it was.
+        SourceError: the rows of a file cannot be read; no row of the warehouse has changed.
         WarehouseError: the warehouse cannot be opened or written: a full disk, too little memory.
     """
     was_there = warehouse.exists()
     try:
-        with connect(warehouse) as connection, _transaction(connection):
+        with connect(warehouse) as connection:
             connection.execute(RAW_TABLES)
             _set_loaded_at(connection)
+            # Read before the transaction: what is not committed yet DuckDB scans with one thread.
+            notes = {}
+            for number, (source, file) in enumerate(sources):
+                if not _is_unchanged(connection, source, file):
+                    on_step(f"reading {file.path.name}")
+                    notes[number] = _read_rows(connection, source, file, number)
             loads = []
-            for source, file in sources:
-                on_step(f"loading {file.path.name}")
-                loads.append(_load_file(connection, source, file))
+            with _transaction(connection):
+                for number, (source, file) in enumerate(sources):
+                    # Another file of this folder may have had the same bytes.
+                    if number not in notes or _is_unchanged(connection, source, file):
+                        loads.append(_unchanged(source, file))
+                    else:
+                        on_step(f"loading {file.path.name}")
+                        loads.append(_load_file(connection, source, file, number, notes[number]))
             return loads
     except BaseException as error:
         if not was_there:
@@ -251,15 +262,17 @@ def _set_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"SET VARIABLE loaded_at = TIMESTAMP '{loaded_at}'")
 
 
-def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> Load:
-    if _is_unchanged(connection, source, file):
-        return _unchanged(source, file)
+def _load_file(
+    connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile, number: int, notes: list[str]
+) -> Load:
+    """Load the rows that `_read_rows` has read; `notes` are what it found."""
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW normalised AS FROM normalised_{number}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW source_text AS FROM source_text_{number}")
     (load_id,) = connection.execute("SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads").fetchone()
-    notes = [*file.notes, *_read_rows(connection, source, file)]
     if source is MENTORS:
         _refuse_incomplete_sheet(connection, file)
     _classify(connection, source)
-    notes += _notes(connection, source)
+    notes = [*file.notes, *notes, *_notes(connection, source)]
     rows_loaded = _insert(connection, source, load_id)
     (rows_read,) = connection.execute("SELECT COUNT(*) FROM normalised").fetchone()
     if file.lines is not None and file.lines != rows_read:
@@ -310,8 +323,7 @@ def _load_file(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
             load.outcome,
         ],
     )
-    connection.execute("DROP VIEW temp.source_text")
-    for table in ("source_rows", "normalised", "not_loaded"):
+    for table in (f"csv_records_{number}", f"normalised_{number}", "not_loaded"):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
     return load
 
@@ -324,8 +336,9 @@ def _is_unchanged(connection: duckdb.DuckDBPyConnection, source: Source, file: S
     # Events only ever add up: any earlier load of the same bytes has them. Users and mentors are
     # states: going back to an older file is a change, so only the latest load counts.
     latest_only = "" if source is EVENTS else "QUALIFY ROW_NUMBER() OVER (ORDER BY load_id DESC) = 1"
+    # Without parameters: binding one imports numpy, longer than all the rest takes when nothing is new.
     checksums = connection.execute(
-        f"SELECT checksum FROM raw.loads WHERE source = ? {latest_only}", [source.name]
+        f"SELECT checksum FROM raw.loads WHERE source = '{source.name}' {latest_only}"
     ).fetchall()
     return (file.checksum,) in checksums
 
@@ -340,8 +353,8 @@ def _pattern(path: Path) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> list[str]:
-    """Make `source_text` (position, raw_text) and `normalised` (position, columns, reason).
+def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile, number: int) -> list[str]:
+    """Make `source_text` (position, raw_text) and `normalised` (position, columns, reason), `_number` at their ends.
 
     Events are numbered as they stream by, which keeps their order; nothing holds their texts, which
     are read once more for the rows that are rejected.
@@ -360,12 +373,12 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
         else:
             from ingest.csv_rows import load_csv  # pyarrow is slow to import
 
-            unknown = load_csv(connection, file.path, source.required, source.optional)
-            rows = "SELECT * FROM temp.source_rows"
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW source_text AS SELECT position, raw_text FROM ({rows})")
+            unknown = load_csv(connection, file.path, source.required, source.optional, number)
+            rows = f"SELECT * FROM temp.source_rows_{number}"
+        connection.execute(f"CREATE TEMP VIEW source_text_{number} AS SELECT position, raw_text FROM ({rows})")
         with _one_thread(connection) if file.json_format else nullcontext():
             connection.execute(f"""
-                CREATE OR REPLACE TEMP TABLE normalised AS WITH source_rows AS ({rows}) {source.normalise}
+                CREATE TEMP TABLE normalised_{number} AS WITH source_rows AS ({rows}) {source.normalise}
             """)
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         file.refuse_if_changed()
@@ -375,12 +388,14 @@ def _read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sour
         unknown = [
             name
             for (name,) in connection.execute(
-                "SELECT DISTINCT UNNEST(unknown_properties) AS name FROM normalised ORDER BY name"
+                f"SELECT DISTINCT UNNEST(unknown_properties) AS name FROM normalised_{number} ORDER BY name"
             ).fetchall()
         ]
     else:
         (several,) = connection.execute(
-            "SELECT COUNT(*) FROM source_rows WHERE CONTAINS(raw_text, CHR(10)) OR CONTAINS(raw_text, CHR(13))"
+            f"""
+            SELECT COUNT(*) FROM source_text_{number} WHERE CONTAINS(raw_text, CHR(10)) OR CONTAINS(raw_text, CHR(13))
+            """
         ).fetchone()
         if several:
             notes.append(f"rows of several lines: {several:,} (quotes that are not closed where they should be?)")
@@ -496,10 +511,9 @@ def _notes(connection: duckdb.DuckDBPyConnection, source: Source) -> list[str]:
     if source is EVENTS:
         return []
     if source is USERS:
-        (count,) = connection.execute(f"""
-            SELECT COUNT(*) FROM ({source.known})
-            WHERE user_id NOT IN (SELECT user_id FROM normalised WHERE user_id IS NOT NULL)
-        """).fetchone()
+        (count,) = connection.execute(
+            "SELECT COUNT(DISTINCT user_id) FROM raw.users ANTI JOIN normalised USING (user_id)"
+        ).fetchone()
         return (
             [f"users of earlier exports who are missing here, and are kept: {count:,} (an older export?)"]
             if count
@@ -536,7 +550,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int)
         INSERT INTO raw.{source.name}
             ({columns}, updated_at, effective_at, loaded_at, load_id{", is_deleted" if is_mentors else ""})
         WITH in_force AS (
-            SELECT {key}, MAX(effective_at) AS since FROM raw.{source.name}
+            SELECT {key}, MAX(effective_at) AS since
+            FROM raw.{source.name} SEMI JOIN (SELECT {key} {accepted}) USING ({key})
             WHERE effective_at <= GETVARIABLE('loaded_at') GROUP BY {key}
         )
         SELECT

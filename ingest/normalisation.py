@@ -25,6 +25,7 @@ CLOCK_GRACE = timedelta(days=1)
 _WHITE_SPACE = " \t\n\r\x0b\x0c\u00a0\ufeff"
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _OFFSET = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
+_UTC = rf"{_DAY}([T ]([01]\d|2[0-3]):\d{{2}}:\d{{2}}(\.\d{{1,6}})?Z?)?"
 _ISO_8601 = rf"{_DAY}([T ]\d{{2}}:\d{{2}}(:\d{{2}}([.,]\d+)?)?{_OFFSET}?)?"
 
 
@@ -46,8 +47,12 @@ def utc_timestamp(column: str, is_trimmed: bool = False) -> str:
         f"CASE WHEN REGEXP_FULL_MATCH({text}, '{_ISO_8601}') "
         f"THEN TRY_CAST({with_seconds} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
     )
-    # An offset may lead out of the years that other systems know.
-    return f"CASE WHEN {moment} >= TIMESTAMP '0001-01-01' AND {moment} < TIMESTAMP '10000-01-01' THEN {moment} END"
+    # An offset may lead out of the years that other systems know. Most times have none: they are cast at once.
+    return (
+        f"CASE WHEN REGEXP_FULL_MATCH({text}, '{_UTC}') AND NOT STARTS_WITH({text}, '0000') "
+        f"THEN TRY_CAST({text} AS TIMESTAMP) "
+        f"WHEN {moment} >= TIMESTAMP '0001-01-01' AND {moment} < TIMESTAMP '10000-01-01' THEN {moment} END"
+    )
 
 
 def bigint(column: str, is_trimmed: bool = False) -> str:

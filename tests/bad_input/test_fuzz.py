@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -16,8 +17,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from errors import SourceError
-from ingest.csv_rows import records
+from ingest.csv_rows import batches, records
 from ingest.load import ingest, rejected_rows
+from ingest.normalisation import utc_timestamp
 from tests import conftest
 from tests.bad_input.conftest import write_good
 from tests.bad_input.test_bad_input import read_text
@@ -216,3 +218,44 @@ def test_no_line_of_a_csv_text_is_lost(text: str) -> None:
 
     found = [raw_text for raw_text, _ in records(io.StringIO(text, newline=""))]
     assert [line for raw_text in found for line in lines(raw_text)] == lines(text)
+
+
+@settings(many, max_examples=200 * EXAMPLES_FACTOR)
+@given(text=st.text(alphabet=',\r\n a"', max_size=60), chunk_characters=st.integers(1, 20))
+def test_records_read_many_at_a_time_are_the_same(text: str, chunk_characters: int) -> None:
+    one_by_one = list(records(io.StringIO(text, newline="")))
+    read = list(batches(io.StringIO(text, newline=""), chunk_characters))
+    assert all(texts for texts, _ in read)
+    assert [row for texts, fields in read for row in zip(texts, fields, strict=True)] == one_by_one
+
+
+OFFSETS = {"": 0, "Z": 0, "z": 0, "+00:00": 0, "+02": 120, "-0330": -210, "+14:00": 840, "-14:59": -899}  # minutes
+
+
+@st.composite
+def written_times(draw: st.DrawFn) -> tuple[str, datetime | None]:
+    """A time as sources write it, and the naive UTC time that it means, if other systems know its year."""
+    local = draw(st.datetimes())
+    length = draw(st.sampled_from([10, 16, 19, 21, 23, 26]))  # a day, minutes, seconds, fractions of 1, 3 and 6 digits
+    text = local.isoformat(draw(st.sampled_from("Tt ")), "microseconds")[:length]
+    local = datetime.fromisoformat(text)
+    if length == 10:
+        return text, local
+    offset = draw(st.sampled_from(sorted(OFFSETS)))
+    text = text.replace(".", draw(st.sampled_from(".,"))) + offset
+    try:
+        return text, local - timedelta(minutes=OFFSETS[offset])
+    except OverflowError:
+        return text, None
+
+
+@settings(many, max_examples=50 * EXAMPLES_FACTOR)
+@given(times=st.lists(written_times(), min_size=1, max_size=30))
+def test_a_time_is_what_python_takes_it_for(times: list[tuple[str, datetime | None]]) -> None:
+    texts = ", ".join(f"({place}, '{text}')" for place, (text, _) in enumerate(times))
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = connection.execute(f"""
+            SELECT {utc_timestamp("text")} FROM (VALUES {texts}) AS written (place, text) ORDER BY place
+        """).fetchall()
+    assert [moment for (moment,) in found] == [moment for _, moment in times]
