@@ -24,7 +24,7 @@ MODEL (
   references tier,
   audits (
     not_null(columns := (mentor_version_id, mentor_id, tier, valid_from)),
-    unique_values(columns := (
+    unique_combination_of_columns(columns := (
       mentor_version_id
     )),
     assert_no_overlapping_validity(key_column := mentor_id),

@@ -23,7 +23,7 @@ MODEL (
   grain (user_id, valid_from),
   audits (
     not_null(columns := (user_version_id, user_id, valid_from)),
-    unique_values(columns := (
+    unique_combination_of_columns(columns := (
       user_version_id
     )),
     assert_no_overlapping_validity(key_column := user_id),

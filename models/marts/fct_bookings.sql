@@ -23,7 +23,7 @@ MODEL (
   references (user_id, mentor_id, session_id),
   audits (
     not_null(columns := (booking_id, user_id, mentor_id, requested_at, booking_status)),
-    unique_values(columns := (
+    unique_combination_of_columns(columns := (
       booking_id
     )),
     accepted_values(

@@ -20,7 +20,7 @@ MODEL (
   references (user_id, mentor_id, booking_id),
   audits (
     not_null(columns := (session_id, user_id, mentor_id, started_at, ended_at)),
-    unique_values(columns := (
+    unique_combination_of_columns(columns := (
       session_id
     )),
     assert_durations_not_negative,

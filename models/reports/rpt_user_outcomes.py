@@ -29,7 +29,7 @@ from analysis.rebooking import session_visits, user_outcomes, with_tier
     },
     audits=[
         ("not_null", {"columns": exp.array("user_id", "mentor_id", "first_at", "is_rebooked", "is_mature")}),
-        ("unique_values", {"columns": exp.array("user_id")}),
+        ("unique_combination_of_columns", {"columns": exp.array("user_id")}),
     ],
 )
 def entrypoint(evaluator: MacroEvaluator) -> str:
