@@ -7,6 +7,7 @@ and compared with its rows: those that differ, and no others, are replaced.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,16 @@ class Fact:
 FACTS = {"fct_bookings": Fact("booking_id", "requested_at"), "fct_sessions": Fact("session_id", "started_at")}
 
 
+@dataclass(frozen=True)
+class Replaced:
+    """Rows of a fact that were replaced: between which moments (naive UTC), how many were written, in what time."""
+
+    first: datetime
+    last: datetime
+    rows: int
+    seconds: float
+
+
 def expected_facts(models: Mapping[str, Model], until: datetime) -> dict[str, tuple[str, list[str]]]:
     """The query of each fact over the temporary tables of `replace_differing_rows`, and the fact's columns.
 
@@ -41,7 +52,7 @@ def expected_facts(models: Mapping[str, Model], until: datetime) -> dict[str, tu
     expected = {}
     for fact in FACTS:
         query = models[fact].render_query_or_raise(start=HISTORY_START, end=until, execution_time=until)
-        expected[fact] = (_over(query, names).sql(dialect="duckdb"), list(models[fact].columns_to_types_or_raise))
+        expected[fact] = (over(query, names).sql(dialect="duckdb"), list(models[fact].columns_to_types_or_raise))
     return expected
 
 
@@ -52,7 +63,7 @@ def replace_differing_rows(
     schema_suffix: str,
     loaded_since: datetime | None = None,
     occurred_since: datetime | None = None,
-) -> dict[str, tuple[datetime, datetime]]:
+) -> dict[str, Replaced]:
     """Add the rows that a fact lacks, take those away that it has too many, and replace those that are different.
 
     Args:
@@ -63,7 +74,7 @@ def replace_differing_rows(
         occurred_since: naive UTC; only pairs with events from this moment on are looked at.
 
     Returns:
-        The first and the last moment (naive UTC) at which rows of a fact differed; facts that agreed are absent.
+        What was replaced in each fact; facts that agreed are absent.
     """
     loaded = f" AND loads.loaded_at > TIMESTAMP '{loaded_since}'" if loaded_since else ""
     occurred = f" AND events.occurred_at >= TIMESTAMP '{occurred_since}'" if occurred_since else ""
@@ -81,6 +92,7 @@ def replace_differing_rows(
     """)
     found = {}
     for fact, (query, columns) in expected.items():
+        started = time.monotonic()
         adapter.execute(f"CREATE OR REPLACE TEMP TABLE expected_{fact} AS {query}")
         if fact not in tables:
             continue
@@ -99,18 +111,20 @@ def replace_differing_rows(
             SELECT {names}, FALSE AS is_expected FROM (SELECT * FROM present EXCEPT SELECT * FROM expected_{fact})
         """)
         key, time_column = FACTS[fact].key, FACTS[fact].time_column
-        ((first, last),) = adapter.fetchall(f"SELECT MIN({time_column}), MAX({time_column}) FROM differing")
+        ((first, last, rows),) = adapter.fetchall(
+            f"SELECT MIN({time_column}), MAX({time_column}), COUNT(*) FILTER (is_expected) FROM differing"
+        )
         if first is None:
             continue
         adapter.execute(
             f"DELETE FROM {tables[fact]} WHERE {key} IN (SELECT {key} FROM differing WHERE NOT is_expected)"
         )
         adapter.execute(f"INSERT INTO {tables[fact]} ({names}) SELECT {names} FROM differing WHERE is_expected")
-        found[fact] = (first, last)
+        found[fact] = Replaced(first, last, rows, time.monotonic() - started)
     return found
 
 
-def _over(query: exp.Expression, names: dict[str, str]) -> exp.Expression:
+def over(query: exp.Expression, names: dict[str, str]) -> exp.Expression:
     """The query reading other tables: `names` maps schema.table to a temporary table."""
 
     def swap(node: exp.Expression) -> exp.Expression:

@@ -33,7 +33,9 @@ class FailureNotification(GenericNotificationTarget):
 
     def notify_audit_failure(self, audit_error: AuditError, *_: Any, **__: Any) -> None:
         rows = "1 row" if audit_error.count == 1 else f"{audit_error.count:,} rows"
-        self._audits.append(f"audit {audit_error.audit_name} of {audit_error.model_name}: {rows} failed")
+        line = f"audit {audit_error.audit_name} of {audit_error.model_name}: {rows} failed"
+        if not hold([line]):
+            self._audits.append(line)
 
     def notify_apply_failure(self, environment: str, plan_id: str, exc: str, *_: Any, **__: Any) -> None:
         self._send(f"sqlmesh plan of {environment} failed", _last_line(exc))
@@ -48,10 +50,10 @@ class FailureNotification(GenericNotificationTarget):
         self._send(f"sqlmesh run of {environment}: audits failed that stop nothing")
 
     def _send(self, subject: str, failure: str | None = None) -> None:
+        if hold([]):
+            return
         audits = list(dict.fromkeys(self._audits))
         self._audits.clear()
-        if hold(audits):
-            return
         # Where audits failed they are the reason; SQLMesh's own text says only that something did.
         lines = audits or ([failure] if failure else [])
         if lines:

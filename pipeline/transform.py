@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -25,11 +26,10 @@ from ingest.normalisation import CLOCK_GRACE
 from ingest.warehouse import connect
 from pipeline import progress
 from pipeline.affected import FACTS, expected_facts, replace_differing_rows
+from pipeline.dimensions import DIMENSIONS, pending_moments, replay_changes
 from pipeline.interruption import stop_if_asked
 from pipeline.run_log import Run
 from settings import PROJECT_ROOT, Settings
-
-DIMENSIONS = {"dim_users": "stg_users", "dim_mentors": "stg_mentors"}
 
 
 @dataclass
@@ -69,6 +69,10 @@ class _Recorder(NoopConsole):
             audits_passed=num_audits_passed,
             audits_failed=num_audits_failed,
         )
+
+    def add_rows(self, name: str, rows: int, seconds: float) -> None:
+        """Tell the run of rows that SQLMesh did not write itself."""
+        self.run.add_model(name, seconds, rows, audits_passed=0, audits_failed=0)
 
     def log_failed_models(self, errors) -> None:
         for error in errors:
@@ -126,6 +130,7 @@ def transform(
     constants.MAX_FORK_WORKERS = 1
     config = build_config(settings)
     config.notification_targets.append(_FailedAudits(run=run))
+    config.ignore_patterns = [*config.ignore_patterns, "tests/*"]  # they are not run here, and slow to read
     try:
         context = Context(paths=[str(PROJECT_ROOT)], config=config)
         try:
@@ -150,7 +155,6 @@ class _Work:
         self.adapter = context.engine_adapter
         self.suffix = "" if self.environment == "prod" else f"__{self.environment}"
         self.restated_from: dict[str, datetime] = {}
-        self.is_replayed = False
         # An event may be a little ahead of this machine's clock: its day is evaluated too.
         ((latest,),) = self.adapter.fetchall("""
             SELECT GREATEST(MAX(latest), MAX(loaded_at)) FROM (
@@ -164,8 +168,10 @@ class _Work:
         self._read_state()
         self.is_just_planned = not self.snapshots
         if self.is_just_planned:
-            moments = self._pending_moments(DIMENSIONS)
-            self.planned_for = moments[0] if moments else self.now
+            moments = [
+                m for dimension in DIMENSIONS.values() for m in pending_moments(self.adapter, dimension, self.now)
+            ]
+            self.planned_for = min(moments, default=self.now)
             self.planned_at = datetime.now(UTC).replace(tzinfo=None)
             self.context.plan(
                 self.environment,
@@ -223,42 +229,32 @@ class _Work:
                 f"it keeps its own until: sqlmesh plan{'' if self.environment == 'prod' else ' ' + self.environment}"
             )
 
-    def _pending_moments(self, dimensions) -> list[datetime]:
-        """When the changes took effect that the dimensions do not hold yet, oldest first."""
-        moments: set[datetime] = set()
-        for dimension in dimensions:
-            source = DIMENSIONS[dimension].replace("stg_", "raw.")
-            held = ""
-            if dimension in self.snapshots:
-                held = f"""
-                    AND GREATEST(loaded_at, effective_at) > (
-                        SELECT COALESCE(MAX(GREATEST(loaded_at, valid_from, COALESCE(valid_to, valid_from))),
-                                        TIMESTAMP '0001-01-01')
-                        FROM marts{self.suffix}.{dimension}
-                    )
-                """
-            rows = self.adapter.fetchall(f"""
-                SELECT DISTINCT GREATEST(loaded_at, effective_at) FROM {source}
-                WHERE GREATEST(loaded_at, effective_at) <= TIMESTAMP '{self.now}' {held}
-            """)
-            moments.update(moment for (moment,) in rows)
-        return sorted(moments)
-
     def _replay_dimensions(self) -> None:
+        replayed = []
         for dimension in [name for name in DIMENSIONS if name in self.table_of]:
-            self._replay(dimension)
+            is_replayed = self._replay(dimension)
             if self._misses_versions(dimension):
                 # SQLMesh alone, or the preview of a plan, went past some changes: `raw` has them all.
                 self.adapter.execute(f"DELETE FROM {self.table_of[dimension]}")
-                self._replay(dimension)
+                is_replayed = self._replay(dimension)
+            if is_replayed:
+                self._mark_evaluated(self.snapshots[dimension])
+                replayed.append(dimension)
+        self.is_replayed = bool(replayed)
+        if replayed:
+            self._audit(replayed, self.now, self.now)
 
-    def _replay(self, dimension: str) -> None:
-        for moment in self._pending_moments([dimension]):
-            if moment == moment.replace(second=0, microsecond=0):
-                # A whole minute would stand for all of it (macro is_known).
-                moment += timedelta(microseconds=1)
-            self._run([f"marts.{dimension}"], moment)
-            self.is_replayed = True
+    def _replay(self, dimension: str) -> bool:
+        """Take up the changes that are pending; whether there were any."""
+        table = self.table_of[dimension]
+        moments = pending_moments(self.adapter, DIMENSIONS[dimension], self.now, table)
+        if moments:
+            self.console.on_step(f"evaluating marts.{dimension}")
+            started = time.monotonic()
+            model = self.snapshots[dimension].model
+            rows = replay_changes(self.adapter, DIMENSIONS[dimension], model, table, self.suffix, moments)
+            self.console.add_rows(f"marts.{dimension}", rows, time.monotonic() - started)
+        return bool(moments)
 
     def _misses_versions(self, dimension: str) -> bool:
         model = self.snapshots[dimension].model
@@ -280,18 +276,20 @@ class _Work:
         own = {fact: self.table_of[fact] for fact in FACTS if fact in self.table_of}
         expected = expected_facts({fact: self.snapshots[fact].model for fact in FACTS}, self.now)
         self.console.on_step("comparing the facts with the new events")
-        spans = (
+        replaced = (
             replace_differing_rows(self.adapter, expected, own, self.suffix, **self._what_is_new(own)) if own else {}
         )
-        self.restated_from = {fact: first for fact, (first, _) in spans.items()}
+        self.restated_from = {fact: part.first for fact, part in replaced.items()}
         for fact in own:
             self._mark_evaluated(self.snapshots[fact])
-        if spans:
-            self._audit(spans)
-        if spans and self.environment == "prod":
+        for fact, part in replaced.items():
+            self.console.add_rows(f"marts.{fact}", part.rows, part.seconds)
+        if replaced:
+            self._audit(replaced, min(self.restated_from.values()), max(part.last for part in replaced.values()))
+        if replaced and self.environment == "prod":
             self._clear_other_versions(min(self.restated_from.values()))
         reports = [f"reports.{name}" for name in self.table_of if name.startswith("rpt_")]
-        if reports and not (self.is_just_planned and not spans and not self.is_replayed):
+        if reports and not (self.is_just_planned and not replaced and not self.is_replayed):
             self._run(reports, self.now)
 
     def _what_is_new(self, own: dict[str, str]) -> dict[str, datetime | None]:
@@ -312,15 +310,15 @@ class _Work:
         if intervals and intervals[-1][1] < today.timestamp() * 1000:
             self.context.state_sync.add_interval(snapshot, to_datetime(intervals[-1][1]), today, is_dev=is_dev)
 
-    def _audit(self, spans: dict[str, tuple[datetime, datetime]]) -> None:
-        """Run the facts' audits over the time in which rows were replaced."""
+    def _audit(self, models: Iterable[str], first: datetime, last: datetime) -> None:
+        """Run the models' audits over the time in which rows were replaced."""
         status = self.context.scheduler(self.environment).audit(
             self.environment,
-            start=min(first for first, _ in spans.values()),
-            end=max(last for _, last in spans.values()) + timedelta(days=1),
+            start=first,
+            end=last + timedelta(days=1),
             execution_time=self.now,
             ignore_cron=True,
-            selected_snapshots={self.snapshots[fact].name for fact in spans},
+            selected_snapshots={self.snapshots[name].name for name in models},
             deployability_index=self.deployable,
         )
         if status is CompletionStatus.FAILURE:

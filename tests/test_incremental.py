@@ -14,7 +14,7 @@ from sqlmesh.core.config import DuckDBConnectionConfig
 from sqlmesh.utils.date import to_timestamp
 
 from config import build_config
-from pipeline.affected import FACTS, expected_facts, replace_differing_rows
+from pipeline.affected import FACTS, Replaced, expected_facts, replace_differing_rows
 from settings import PROJECT_ROOT, load_settings
 from tests import reference
 from tests.conftest import EXAMPLES_FACTOR, event
@@ -105,7 +105,7 @@ def loaded_at(load_id: int) -> datetime:
     return UNTIL + timedelta(minutes=load_id)
 
 
-def update(adapter, facts, since: datetime | None) -> dict:
+def update(adapter, facts, since: datetime | None) -> dict[str, Replaced]:
     return replace_differing_rows(
         adapter, facts.expected, {fact: f"marts.{fact}" for fact in FACTS}, "", loaded_since=since
     )
@@ -145,7 +145,10 @@ def test_an_end_affects_the_session_that_it_ends_and_no_earlier_one(adapter, fac
     update(adapter, facts, since=loaded_at(0))
     end = session | {"event_id": "e3", "at": second + timedelta(hours=1), "type": "session_ended"}
     load(adapter, [end], 2)
-    assert update(adapter, facts, loaded_at(1)) == {"fct_sessions": (second, second)}
+    replaced = update(adapter, facts, loaded_at(1))
+    assert {fact: (part.first, part.last, part.rows) for fact, part in replaced.items()} == {
+        "fct_sessions": (second, second, 1)
+    }
 
 
 def test_a_first_refresh_has_the_events_of_the_day_that_is_not_over(data_folder, warehouse):

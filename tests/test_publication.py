@@ -77,7 +77,7 @@ def test_readers_are_never_blocked_and_see_whole_states(data_folder, published):
     # users, rebooked, sessions: of the three states and of no mixture.
     assert set(figures) <= {(1, 0, 1), (1, 1, 2), (2, 1, 3)}
     assert figures[0] == (1, 0, 1)
-    assert len(figures) > 20
+    assert len(figures) > 6, "a reader who waits for a refresh to end answers once in each"
     assert answer_from_warehouse(settings, "prod", None)["reliability"]["overall"]["sessions"] == 3
 
 
