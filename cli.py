@@ -471,4 +471,7 @@ def reset_command(settings: Settings, yes: bool) -> None:
 if __name__ == "__main__":
     # Most of what the libraries make is kept: looking for garbage at the usual pace takes a tenth of the time.
     gc.set_threshold(100_000, 20, 20)
-    cli()
+    try:
+        cli()
+    finally:
+        gc.freeze()  # nor does the end of the process need a search

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +25,7 @@ from errors import TransformError
 from ingest.normalisation import CLOCK_GRACE
 from ingest.warehouse import connect
 from pipeline import progress
-from pipeline.affected import FACTS, expected_facts, replace_differing_rows
+from pipeline.affected import FACTS, Replaced, expected_facts, replace_differing_rows
 from pipeline.dimensions import DIMENSIONS, pending_moments, replay_changes
 from pipeline.interruption import stop_if_asked
 from pipeline.run_log import Run
@@ -142,7 +142,7 @@ def transform(
         raise TransformError(_one_line(console, str(error))) from None
     with connect(settings.warehouse) as connection:
         progress.record(connection, work.environment, work.plan_id, work.tables, work.now)
-    return Transformed("updated", list(dict.fromkeys(console.warnings)), work.restated_from)
+    return Transformed("updated", list(dict.fromkeys(console.warnings)), work.restated_from())
 
 
 class _Work:
@@ -154,7 +154,7 @@ class _Work:
         self.console = console
         self.adapter = context.engine_adapter
         self.suffix = "" if self.environment == "prod" else f"__{self.environment}"
-        self.restated_from: dict[str, datetime] = {}
+        self.replaced: dict[str, Replaced] = {}
         # An event may be a little ahead of this machine's clock: its day is evaluated too.
         ((latest,),) = self.adapter.fetchall("""
             SELECT GREATEST(MAX(latest), MAX(loaded_at)) FROM (
@@ -172,7 +172,7 @@ class _Work:
                 m for dimension in DIMENSIONS.values() for m in pending_moments(self.adapter, dimension, self.now)
             ]
             self.planned_for = min(moments, default=self.now)
-            self.planned_at = datetime.now(UTC).replace(tzinfo=None)
+            self.tables_before = self._physical_tables()
             self.context.plan(
                 self.environment,
                 execution_time=self.planned_for,
@@ -183,9 +183,15 @@ class _Work:
             )
             self._read_state()
         self._warn_of_unpromoted_changes()
-        self._replay_dimensions()
-        self._update_facts_and_reports()
-        self._read_state()
+        changed = self._replay_dimensions()
+        changed += self._update_facts()
+        if changed:
+            self._audit(changed)
+        if not self.is_just_planned or changed:
+            self._run_reports()
+
+    def restated_from(self) -> dict[str, datetime]:
+        return {fact: part.first for fact, part in self.replaced.items()}
 
     def _read_state(self) -> None:
         state = self.context.state_reader.get_environment(self.environment)
@@ -229,7 +235,8 @@ class _Work:
                 f"it keeps its own until: sqlmesh plan{'' if self.environment == 'prod' else ' ' + self.environment}"
             )
 
-    def _replay_dimensions(self) -> None:
+    def _replay_dimensions(self) -> list[str]:
+        """Take up what the dimensions do not hold yet; which ones changed."""
         replayed = []
         for dimension in [name for name in DIMENSIONS if name in self.table_of]:
             is_replayed = self._replay(dimension)
@@ -240,9 +247,7 @@ class _Work:
             if is_replayed:
                 self._mark_evaluated(self.snapshots[dimension])
                 replayed.append(dimension)
-        self.is_replayed = bool(replayed)
-        if replayed:
-            self._audit(replayed, self.now, self.now)
+        return replayed
 
     def _replay(self, dimension: str) -> bool:
         """Take up the changes that are pending; whether there were any."""
@@ -272,35 +277,42 @@ class _Work:
         )
         return self.adapter.fetchone(query.limit(1)) is not None
 
-    def _update_facts_and_reports(self) -> None:
+    def _update_facts(self) -> list[str]:
+        """Replace the rows that the new events have changed; the facts that had some."""
         own = {fact: self.table_of[fact] for fact in FACTS if fact in self.table_of}
         expected = expected_facts({fact: self.snapshots[fact].model for fact in FACTS}, self.now)
         self.console.on_step("comparing the facts with the new events")
-        replaced = (
+        self.replaced = (
             replace_differing_rows(self.adapter, expected, own, self.suffix, **self._what_is_new(own)) if own else {}
         )
-        self.restated_from = {fact: part.first for fact, part in replaced.items()}
         for fact in own:
             self._mark_evaluated(self.snapshots[fact])
-        for fact, part in replaced.items():
+        for fact, part in self.replaced.items():
             self.console.add_rows(f"marts.{fact}", part.rows, part.seconds)
-        if replaced:
-            self._audit(replaced, min(self.restated_from.values()), max(part.last for part in replaced.values()))
-        if replaced and self.environment == "prod":
-            self._clear_other_versions(min(self.restated_from.values()))
+        if self.replaced and self.environment == "prod":
+            self._clear_other_versions(min(part.first for part in self.replaced.values()))
+        return list(self.replaced)
+
+    def _run_reports(self) -> None:
         reports = [f"reports.{name}" for name in self.table_of if name.startswith("rpt_")]
-        if reports and not (self.is_just_planned and not replaced and not self.is_replayed):
+        if reports:
             self._run(reports, self.now)
 
     def _what_is_new(self, own: dict[str, str]) -> dict[str, datetime | None]:
         """Which events the facts' tables may lack, for `replace_differing_rows`."""
         known = progress.evaluated_tables(self.adapter.cursor)
-        snapshots = [self.snapshots[fact] for fact in own]
-        if self.is_just_planned and all(self._is_new_since(snapshot, self.planned_at) for snapshot in snapshots):
+        if self.is_just_planned and not {exp.to_table(table).name for table in own.values()} & self.tables_before:
             # A plan fills whole days: the one that is not over is missing.
             return {"occurred_since": _midnight(self.planned_for)}
         since = [known.get(table) or self._first_filled(self.snapshots[fact]) for fact, table in own.items()]
         return {"loaded_since": None if None in since else min(since)}
+
+    def _physical_tables(self) -> set[str]:
+        """The names of the tables that hold what models gave, in whatever version."""
+        rows = self.adapter.fetchall(
+            "SELECT table_name FROM duckdb_tables() WHERE STARTS_WITH(schema_name, 'sqlmesh__')"
+        )
+        return {name for (name,) in rows}
 
     def _mark_evaluated(self, snapshot: Snapshot) -> None:
         """Tell SQLMesh that a fact holds every day that is over, so that it does not fill them again."""
@@ -310,12 +322,13 @@ class _Work:
         if intervals and intervals[-1][1] < today.timestamp() * 1000:
             self.context.state_sync.add_interval(snapshot, to_datetime(intervals[-1][1]), today, is_dev=is_dev)
 
-    def _audit(self, models: Iterable[str], first: datetime, last: datetime) -> None:
-        """Run the models' audits over the time in which rows were replaced."""
+    def _audit(self, models: list[str]) -> None:
+        """Run the models' audits, those of the facts over the time in which rows were replaced."""
+        parts = self.replaced.values()
         status = self.context.scheduler(self.environment).audit(
             self.environment,
-            start=first,
-            end=last + timedelta(days=1),
+            start=min((part.first for part in parts), default=self.now),
+            end=max((part.last for part in parts), default=self.now) + timedelta(days=1),
             execution_time=self.now,
             ignore_cron=True,
             selected_snapshots={self.snapshots[name].name for name in models},
@@ -347,14 +360,9 @@ class _Work:
         A plan fills a table after its version was created. An event may lie ahead of its load by the
         grace that loading gives to clocks, and a plan takes only what has happened.
         """
-        if not self._is_new_since(snapshot, datetime.min):
-            return None
-        return _created_at(snapshot) - CLOCK_GRACE
-
-    @staticmethod
-    def _is_new_since(snapshot: Snapshot, moment: datetime) -> bool:
-        """Whether the snapshot has a table of its own, made at that moment or later."""
-        return snapshot.version == snapshot.fingerprint.to_version() and _created_at(snapshot) >= moment
+        if snapshot.version != snapshot.fingerprint.to_version():
+            return None  # the table of an older version
+        return datetime.fromtimestamp(snapshot.created_ts / 1000, UTC).replace(tzinfo=None) - CLOCK_GRACE
 
     def _run(self, models: list[str], moment: datetime) -> None:
         status = self.context.run(
@@ -373,10 +381,6 @@ class _Work:
 
 def _midnight(moment: datetime) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _created_at(snapshot: Snapshot) -> datetime:
-    return datetime.fromtimestamp(snapshot.created_ts / 1000, UTC).replace(tzinfo=None)
 
 
 def _one_line(console: _Recorder, fallback: str) -> str:

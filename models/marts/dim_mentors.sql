@@ -24,9 +24,7 @@ MODEL (
   references tier,
   audits (
     not_null(columns := (mentor_version_id, mentor_id, tier, valid_from)),
-    unique_combination_of_columns(columns := (
-      mentor_version_id
-    )),
+    unique_combination_of_columns(columns := (mentor_id, valid_from)),
     assert_no_overlapping_validity(key_column := mentor_id),
     assert_at_most_one_current_row(key_column := mentor_id),
     assert_every_change_has_a_version(

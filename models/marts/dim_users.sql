@@ -23,9 +23,7 @@ MODEL (
   grain (user_id, valid_from),
   audits (
     not_null(columns := (user_version_id, user_id, valid_from)),
-    unique_combination_of_columns(columns := (
-      user_version_id
-    )),
+    unique_combination_of_columns(columns := (user_id, valid_from)),
     assert_no_overlapping_validity(key_column := user_id),
     assert_at_most_one_current_row(key_column := user_id),
     assert_every_change_has_a_version(key_column := user_id, source := staging.stg_users)
