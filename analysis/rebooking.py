@@ -37,12 +37,11 @@ def user_outcomes(visits: Table, window_days: int | None, as_of: datetime.dateti
     to any mentor. A user is mature when the whole window lies before `as_of`; with no limit nobody
     ever is.
     """
-    order = ibis.window(group_by="user_id", order_by=["visited_at", "visit_id"])
-    ranked = visits.mutate(visit_number=ibis.row_number().over(order), first_at=visits.visited_at.min().over(order))
-    users = ranked.group_by("user_id").agg(
-        mentor_id=ranked.mentor_id.max(where=ranked.visit_number == 0),
-        first_at=ranked.first_at.min(),
-        next_at=ranked.visited_at.min(where=ranked.visited_at > ranked.first_at),
+    timed = visits.mutate(first_at=visits.visited_at.min().over(group_by="user_id"))
+    users = timed.group_by("user_id").agg(
+        mentor_id=timed.mentor_id.argmin(timed.visit_id, where=timed.visited_at == timed.first_at),
+        first_at=timed.first_at.min(),
+        next_at=timed.visited_at.min(where=timed.visited_at > timed.first_at),
     )
     rebooked = within_window(users.next_at, users.first_at, window_days)
     mature = ibis.literal(False) if window_days is None else users.first_at + ibis.interval(days=window_days) <= as_of

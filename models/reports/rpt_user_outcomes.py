@@ -16,6 +16,15 @@ from analysis.rebooking import session_visits, user_outcomes, with_tier
     allow_partials=True,
     owner="analytics",
     description="One row per user with a session: the first one, its mentor's tier, and whether the user rebooked.",
+    columns={
+        "user_id": "BIGINT",
+        "mentor_id": "TEXT",
+        "first_at": "TIMESTAMP",
+        "next_at": "TIMESTAMP",
+        "is_rebooked": "BOOLEAN",
+        "is_mature": "BOOLEAN",
+        "tier": "TEXT",
+    },
     grain=["user_id"],
     references=["mentor_id"],
     column_descriptions={
