@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 import duckdb
+import numpy as np
 import pyarrow
 
 from errors import SourceError
@@ -112,7 +113,7 @@ def load_csv(
         for texts, fields in chain([first_batch], rows):
             table = pyarrow.table(
                 {
-                    "position": pyarrow.array(range(position + 1, position + len(texts) + 1), pyarrow.int64()),
+                    "position": pyarrow.array(np.arange(position + 1, position + len(texts) + 1, dtype=np.int64)),
                     "raw_text": pyarrow.array(texts, pyarrow.large_string()),
                     "quoted": pyarrow.array(fields, lists),
                 }
