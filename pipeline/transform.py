@@ -315,7 +315,7 @@ class _Work:
         return {name for (name,) in rows}
 
     def _mark_evaluated(self, snapshot: Snapshot) -> None:
-        """Tell SQLMesh that a fact holds every day that is over, so that it does not fill them again."""
+        """Tell SQLMesh that a model holds every day that is over, so that it does not fill them again."""
         is_dev = not self.deployable.is_deployable(snapshot)
         intervals = snapshot.dev_intervals if is_dev else snapshot.intervals
         today = _midnight(self.now).replace(tzinfo=UTC)
