@@ -7,7 +7,6 @@ dimension. All other keys stay untouched.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,21 +35,13 @@ DIMENSIONS = {
 _VERSIONS = "pipeline.versions_of_keys"
 
 
-def pending_moments(
-    adapter: EngineAdapter, dimension: Dimension, until: datetime, table: str | None = None
-) -> list[datetime]:
-    """When the changes took effect that a dimension does not hold yet, oldest first, naive UTC.
-
-    Args:
-        until: naive UTC; what takes effect later is not pending yet.
-        table: the dimension; None: it holds nothing.
-    """
-    held = _not_held(table) if table else ""
-    rows = adapter.fetchall(f"""
-        SELECT DISTINCT GREATEST(loaded_at, effective_at) FROM {dimension.changes}
-        WHERE GREATEST(loaded_at, effective_at) <= TIMESTAMP '{until}' {held}
+def first_change(adapter: EngineAdapter, dimension: Dimension, until: datetime) -> datetime | None:
+    """When the first change took effect, no later than `until`; naive UTC; None: there is none."""
+    ((moment,),) = adapter.fetchall(f"""
+        SELECT MIN(GREATEST(loaded_at, effective_at)) FROM {dimension.changes}
+        WHERE GREATEST(loaded_at, effective_at) <= TIMESTAMP '{until}'
     """)
-    return sorted(moment for (moment,) in rows)
+    return moment
 
 
 def replay_changes(
@@ -59,33 +50,40 @@ def replay_changes(
     model: Model,
     table: str,
     schema_suffix: str,
-    moments: Sequence[datetime],
-) -> int:
-    """Take up the changes of some moments, one moment after the other.
+    until: datetime,
+) -> int | None:
+    """Take up the changes that a dimension does not hold yet, in the order in which they took effect.
 
     Args:
         model: the dimension as the environment has it, of a kind SCD_TYPE_2.
         table: its table.
         schema_suffix: what the environment adds to the schema's name.
-        moments: from `pending_moments`.
+        until: naive UTC; what takes effect later has to wait.
 
     Returns:
-        How many versions the keys with changes now have.
+        How many versions the keys with changes now have; None: nothing has changed.
     """
     key = dimension.key
+    # A dimension holds all changes up to some moment.
     adapter.execute(f"""
-        CREATE OR REPLACE TEMP TABLE changed_keys AS
-        SELECT DISTINCT {key} FROM {dimension.changes}
-        WHERE GREATEST(loaded_at, effective_at) <= TIMESTAMP '{moments[-1]}' {_not_held(table)}
+        CREATE OR REPLACE TEMP TABLE pending AS
+        SELECT {key}, GREATEST(loaded_at, effective_at) AS moment FROM {dimension.changes}
+        WHERE moment <= TIMESTAMP '{until}' AND moment > (
+            SELECT COALESCE(
+                MAX(GREATEST(loaded_at, valid_from, COALESCE(valid_to, valid_from))), TIMESTAMP '0001-01-01'
+            )
+            FROM {table}
+        )
     """)
+    moments = [moment for (moment,) in adapter.fetchall("SELECT DISTINCT moment FROM pending ORDER BY moment")]
+    if not moments:
+        return None
     adapter.execute(f"""
         CREATE OR REPLACE TEMP TABLE changes_of_keys AS
-        SELECT * FROM staging{schema_suffix}.{dimension.staging} SEMI JOIN changed_keys USING ({key})
+        SELECT * FROM staging{schema_suffix}.{dimension.staging} SEMI JOIN pending USING ({key})
     """)
     adapter.execute("CREATE SCHEMA IF NOT EXISTS pipeline")
-    adapter.execute(
-        f"CREATE OR REPLACE TABLE {_VERSIONS} AS SELECT * FROM {table} SEMI JOIN changed_keys USING ({key})"
-    )
+    adapter.execute(f"CREATE OR REPLACE TABLE {_VERSIONS} AS SELECT * FROM {table} SEMI JOIN pending USING ({key})")
     strategy = SCDType2Strategy(adapter)
     for moment in moments:
         if moment == moment.replace(second=0, microsecond=0):
@@ -100,20 +98,8 @@ def replay_changes(
             render_kwargs={"execution_time": moment},
             execution_time=moment,
         )
-    adapter.execute(f"DELETE FROM {table} WHERE {key} IN (FROM changed_keys)")
+    adapter.execute(f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM pending)")
     adapter.execute(f"INSERT INTO {table} BY NAME FROM {_VERSIONS}")
     ((versions,),) = adapter.fetchall(f"SELECT COUNT(*) FROM {_VERSIONS}")
     adapter.execute(f"DROP TABLE {_VERSIONS}")
     return versions
-
-
-def _not_held(table: str) -> str:
-    """The condition that a dimension lacks a change; it holds all up to some moment."""
-    return f"""
-        AND GREATEST(loaded_at, effective_at) > (
-            SELECT COALESCE(
-                MAX(GREATEST(loaded_at, valid_from, COALESCE(valid_to, valid_from))), TIMESTAMP '0001-01-01'
-            )
-            FROM {table}
-        )
-    """

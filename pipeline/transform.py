@@ -26,7 +26,7 @@ from ingest.normalisation import CLOCK_GRACE
 from ingest.warehouse import connect
 from pipeline import progress
 from pipeline.affected import FACTS, Replaced, expected_facts, replace_differing_rows
-from pipeline.dimensions import DIMENSIONS, pending_moments, replay_changes
+from pipeline.dimensions import DIMENSIONS, first_change, replay_changes
 from pipeline.interruption import stop_if_asked
 from pipeline.run_log import Run
 from settings import PROJECT_ROOT, Settings
@@ -168,10 +168,8 @@ class _Work:
         self._read_state()
         self.is_just_planned = not self.snapshots
         if self.is_just_planned:
-            moments = [
-                m for dimension in DIMENSIONS.values() for m in pending_moments(self.adapter, dimension, self.now)
-            ]
-            self.planned_for = min(moments, default=self.now)
+            firsts = [first_change(self.adapter, dimension, self.now) for dimension in DIMENSIONS.values()]
+            self.planned_for = min(filter(None, firsts), default=self.now)
             self.tables_before = self._physical_tables()
             self.context.plan(
                 self.environment,
@@ -251,15 +249,19 @@ class _Work:
 
     def _replay(self, dimension: str) -> bool:
         """Take up the changes that are pending; whether there were any."""
-        table = self.table_of[dimension]
-        moments = pending_moments(self.adapter, DIMENSIONS[dimension], self.now, table)
-        if moments:
-            self.console.on_step(f"evaluating marts.{dimension}")
-            started = time.monotonic()
-            model = self.snapshots[dimension].model
-            rows = replay_changes(self.adapter, DIMENSIONS[dimension], model, table, self.suffix, moments)
+        self.console.on_step(f"evaluating marts.{dimension}")
+        started = time.monotonic()
+        rows = replay_changes(
+            self.adapter,
+            DIMENSIONS[dimension],
+            self.snapshots[dimension].model,
+            self.table_of[dimension],
+            self.suffix,
+            self.now,
+        )
+        if rows is not None:
             self.console.add_rows(f"marts.{dimension}", rows, time.monotonic() - started)
-        return bool(moments)
+        return rows is not None
 
     def _misses_versions(self, dimension: str) -> bool:
         model = self.snapshots[dimension].model
