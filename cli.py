@@ -135,10 +135,12 @@ def _write(run: Run) -> None:
                 _say(f"{environment} is up to date; nothing new")
             return
         # SQLMesh takes a second to import: time enough to copy the warehouse.
-        importing = Thread(target=import_module, args=["pipeline.transform" if environment else "ingest.load"])
-        importing.start()
+        importing = Thread(target=import_module, args=["pipeline.transform"])
+        if environment:
+            importing.start()
         with next_state(settings.warehouse, settings.lock_wait_seconds, _say) as state:
-            importing.join()
+            if environment:
+                importing.join()
             settings = settings.model_copy(update={"warehouse": state.file})
             if sources:
                 _told(run, sources, ingest_sources(settings.warehouse, sources, on_step))

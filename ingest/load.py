@@ -218,20 +218,22 @@ def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], N
             connection.execute(RAW_TABLES)
             _set_loaded_at(connection)
             # Read before the transaction: what is not committed yet DuckDB scans with one thread.
-            notes = {}
+            notes: dict[int, list[str]] = {}
+            read = set()
             for number, (source, file) in enumerate(sources):
-                if not _is_unchanged(connection, source, file):
+                # Another file of this folder may have the same bytes.
+                if (source.name, file.checksum) not in read and not _is_unchanged(connection, source, file):
                     on_step(f"reading {file.path.name}")
                     notes[number] = _read_rows(connection, source, file, number)
+                    read.add((source.name, file.checksum))
             loads = []
             with _transaction(connection):
                 for number, (source, file) in enumerate(sources):
-                    # Another file of this folder may have had the same bytes.
-                    if number not in notes or _is_unchanged(connection, source, file):
-                        loads.append(_unchanged(source, file))
-                    else:
+                    if number in notes:
                         on_step(f"loading {file.path.name}")
                         loads.append(_load_file(connection, source, file, number, notes[number]))
+                    else:
+                        loads.append(_unchanged(source, file))
             return loads
     except BaseException as error:
         if not was_there:
