@@ -66,7 +66,8 @@ def test_a_refresh_killed_at_any_instant_changes_nothing(refreshed, tmp_path):
 def test_readers_are_never_blocked_and_see_whole_states(data_folder, published):
     settings = load_settings(warehouse=published)
     figures = []
-    for events in (SECOND, [*SECOND, event("e4", user_id=2, event_type="session_started")]):
+    third = [*SECOND, event("e4", user_id=2, event_type="session_started")]
+    for events in (SECOND, third, [*third, event("e5", user_id=2, event_type="session_started", mentor_id="M-2")]):
         process = start_refresh(published, data_folder(events=events))
         while process.poll() is None:
             document = answer_from_warehouse(settings, "prod", None)
@@ -74,11 +75,11 @@ def test_readers_are_never_blocked_and_see_whole_states(data_folder, published):
             users, rebooked = (sum(row[name] for row in tiers) for name in ("users", "rebooked"))
             figures.append((users, rebooked, document["reliability"]["overall"]["sessions"]))
         assert process.wait() == 0, process.output()
-    # users, rebooked, sessions: of the three states and of no mixture.
-    assert set(figures) <= {(1, 0, 1), (1, 1, 2), (2, 1, 3)}
+    # users, rebooked, sessions: of the four states and of no mixture.
+    assert set(figures) <= {(1, 0, 1), (1, 1, 2), (2, 1, 3), (2, 1, 4)}
     assert figures[0] == (1, 0, 1)
-    assert len(figures) > 6, "a reader who waits for a refresh to end answers once in each"
-    assert answer_from_warehouse(settings, "prod", None)["reliability"]["overall"]["sessions"] == 3
+    assert len(figures) > 20
+    assert answer_from_warehouse(settings, "prod", None)["reliability"]["overall"]["sessions"] == 4
 
 
 def test_a_second_writer_waits_or_says_who_writes(data_folder, warehouse):

@@ -141,6 +141,7 @@ def values(text: str, name: str) -> list[object]:
         if is_array and text:
             assert text[0] == ","
             text = text[1:].lstrip(BETWEEN)
+            assert text, "a comma after the last value"
     return found
 
 
