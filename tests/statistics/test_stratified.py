@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import StratifiedTable
@@ -74,6 +74,7 @@ def test_published_example():
 
 
 @given(STRATA, st.sampled_from([0.8, 0.95]))
+@example([Stratum(6, 12, 6, 12)] * 2, 0.95)
 def test_mantel_haenszel_is_that_of_statsmodels(strata, level):
     informative = [stratum for stratum in strata if is_informative(stratum)]
     result = mantel_haenszel(strata, level)
@@ -96,7 +97,31 @@ def test_mantel_haenszel_is_that_of_statsmodels(strata, level):
             oracle.oddsratio_pooled_confint(alpha=1 - level)
         )
     if result.heterogeneity_p_value is not None:
-        assert result.heterogeneity_p_value == pytest.approx(oracle.test_equal_odds(adjust=True).pvalue, abs=1e-7)
+        # At a pooled odds ratio of 1 statsmodels divides by zero; the events are then expected in proportion.
+        is_one = abs(oracle.oddsratio_pooled - 1) < 1e-9
+        expected = proportional_heterogeneity(informative) if is_one else oracle.test_equal_odds(adjust=True).pvalue
+        assert result.heterogeneity_p_value == pytest.approx(expected, abs=1e-7)
+
+
+def proportional_heterogeneity(strata: list[Stratum]) -> float:
+    """Breslow and Day's p-value with Tarone's correction where the pooled odds ratio is 1."""
+    statistic = excess = total = 0.0
+    for stratum in strata:
+        events, users = stratum.events_a + stratum.events_b, stratum.n_a + stratum.n_b
+        fitted = [n * part / users for n in (stratum.n_a, stratum.n_b) for part in (events, users - events)]
+        variance = 1 / sum(1 / cell for cell in fitted)
+        statistic += (stratum.events_a - fitted[0]) ** 2 / variance
+        excess, total = excess + stratum.events_a - fitted[0], total + variance
+    return float(stats.chi2.sf(max(0.0, statistic - excess**2 / total), len(strata) - 1))
+
+
+def test_heterogeneity_where_the_pooled_odds_ratio_is_one():
+    assert mantel_haenszel([Stratum(6, 12, 6, 12)] * 2).heterogeneity_p_value == 1
+    tilted = [Stratum(8, 16, 4, 16), Stratum(4, 16, 8, 16)]
+    result = mantel_haenszel(tilted)
+    assert result.odds_ratio == pytest.approx(1)
+    assert result.heterogeneity_p_value == pytest.approx(proportional_heterogeneity(tilted))
+    assert 0 < result.heterogeneity_p_value < 0.05
 
 
 def test_heterogeneity_is_that_of_statsmodels():
