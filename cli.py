@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from errors import MentorAnalyticsError, SettingsError
+from errors import MentorAnalyticsError, SettingsError, WarehouseError
 from pipeline.notifications import configured_channels, one_message
 from settings import Settings, load_settings
 
@@ -117,7 +117,6 @@ def _logged(run: Run, timeout: float | None = None) -> Iterator[None]:
 def _write(run: Run) -> None:
     """Load the run's data folder, if it has one, and transform its environment, if any; publish both at once."""
     from ingest.load import find_sources, ingest_sources, unchanged_loads
-    from pipeline.progress import is_up_to_date
     from pipeline.publication import next_state
     from terminal import live_progress
 
@@ -128,7 +127,7 @@ def _write(run: Run) -> None:
         sources = find_sources(run.data) if run.data else []
         run.files = [{"file": str(file.path), "checksum": file.checksum} for _, file in sources]
         known = unchanged_loads(settings.warehouse, sources)
-        if len(known) == len(sources) and (not environment or is_up_to_date(settings.warehouse, environment)):
+        if len(known) == len(sources) and (not environment or _is_up_to_date(settings, environment)):
             _told(run, sources, known)
             run.outcome = "unchanged"
             if environment:
@@ -159,12 +158,32 @@ def _told(run: Run, sources: Sources, loads: list[Load]) -> None:
 def _transform(run: Run, settings: Settings, on_step: Callable[[str], None]) -> None:
     from pipeline.transform import transform
 
-    done = transform(settings, run.environment, on_step, run)
-    run.warnings += done.warnings
-    for warning in done.warnings:
+    transform(settings, run.environment, on_step, run)
+    for warning in run.warnings:
         _say(f"warning: {warning}")
-    for fact, moment in done.restated_from.items():
-        _say(f"{fact} restated from {moment:%Y-%m-%d %H:%M:%S}")
+
+
+def _is_up_to_date(settings: Settings, environment: str) -> bool:
+    """Whether a run would change nothing; warns of what is otherwise here than the environment was built with.
+
+    Raises:
+        WarehouseError: nothing was loaded yet, or other models built the environment.
+    """
+    from analysis.definitions import checksums
+    from ingest.warehouse import connect
+    from warehouse.environments import environment_names, has_loads, read_environment
+
+    with connect(settings.warehouse, read_only=True) as connection:
+        if not has_loads(connection):
+            raise WarehouseError(f"nothing was loaded into {settings.warehouse} yet; run: python cli.py ingest")
+        if environment not in environment_names(connection):
+            return False
+        state = read_environment(connection, environment)
+    if state.is_behind:
+        return False
+    for remark in state.remarks(settings, checksums()):
+        _say(f"warning: {remark}")
+    return True
 
 
 def _work(command: str, settings: Settings, data: Path | None, environment: str | None, timeout: float | None) -> None:
@@ -216,7 +235,10 @@ def rollback_command(settings: Settings) -> None:
 
 
 def _question_options(command: Callable) -> Callable:
-    """What is asked, of which environment; the command gets the settings with it as `settings`."""
+    """What is asked, of which environment; the command gets the settings with it as `settings`.
+
+    `asked` names those of them that an environment was built with, and that are asked for all the same.
+    """
 
     @_environment_option
     @click.option("--window-days", help="Rebooking window in days, or none for no limit.")
@@ -243,7 +265,7 @@ def _question_options(command: Callable) -> Callable:
             group_b=group_b,
             tier_attribution=tier_attribution,
         )
-        command(settings, **options)
+        command(settings, asked=() if window_days is None else ("rebooking_window_days",), **options)
 
     return with_settings
 
@@ -270,7 +292,9 @@ def history_command(settings: Settings, limit: int, output: str) -> None:
 @_question_options
 @click.option("--full", is_flag=True, help="Every section, not only what comes first; JSON always has them.")
 @click.option("--format", "output", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
-def answer_command(settings: Settings, environment: str, as_of: str | None, full: bool, output: str) -> None:
+def answer_command(
+    settings: Settings, environment: str, as_of: str | None, asked: tuple[str, ...], full: bool, output: str
+) -> None:
     """The CEO's table; never writes."""
     import json
     import os
@@ -279,7 +303,7 @@ def answer_command(settings: Settings, environment: str, as_of: str | None, full
     import presentation
     from analysis.published import answer_from_warehouse
 
-    document = answer_from_warehouse(settings, environment, as_of, full or output == "json")
+    document = answer_from_warehouse(settings, environment, as_of, full or output == "json", asked)
     if output == "json":
         text = json.dumps(document, indent=2) + "\n"
     elif output == "csv":
@@ -301,7 +325,13 @@ def answer_command(settings: Settings, environment: str, as_of: str | None, full
     help="Folder for every chart as PNG and SVG; made if need be.",
 )
 def report_command(
-    settings: Settings, environment: str, as_of: str | None, out: Path, output: str, charts: Path | None
+    settings: Settings,
+    environment: str,
+    as_of: str | None,
+    asked: tuple[str, ...],
+    out: Path,
+    output: str,
+    charts: Path | None,
 ) -> None:
     """The same with pictures: one file that opens offline and prints well."""
     from reporting.drawing_process import drawing_process
@@ -312,7 +342,7 @@ def report_command(
         from reporting.report import check_target, read_report, write_report
 
         check_target(out)
-        write_report(read_report(settings, environment, as_of), out, output, _absolute(charts), draw)
+        write_report(read_report(settings, environment, as_of, asked), out, output, _absolute(charts), draw)
     _say(f"wrote {out}")
 
 
@@ -333,7 +363,32 @@ def diff_command(settings: Settings, environment: str, base: str, as_of: str | N
     import presentation
     from analysis.published import differences
 
-    click.echo(presentation.differences(differences(settings, base, environment, as_of), base, environment, output))
+    found = differences(settings, base, environment, as_of)
+    for remark in found.remarks:
+        _say(f"warning: {remark}")
+    click.echo(presentation.differences(found.figures, base, environment, output))
+
+
+@cli.command("status")
+@click.option("--format", "output", type=click.Choice(["table", "json"]), default="table")
+@click.pass_context
+def status_command(context: click.Context, output: str) -> None:
+    """What stands: environments, as of when, what waits, what differs from how they were built.
+
+    Exits with 1 where something needs a hand.
+    """
+    import presentation
+    from analysis.definitions import checksums
+    from ingest.warehouse import connect
+    from warehouse.environments import read_environments
+
+    settings: Settings = context.obj
+    with connect(settings.warehouse, read_only=True) as connection:
+        environments = read_environments(connection)
+    status = [environment.status(settings, checksums()) for environment in environments]
+    click.echo(presentation.status(status, output))
+    if not status or any(environment["remarks"] for environment in status):
+        context.exit(1)
 
 
 @cli.command("rejects")

@@ -8,11 +8,13 @@ from sqlmesh.core.config import (
     ModelDefaultsConfig,
     PlanConfig,
 )
+from sqlmesh.core.node import IntervalUnit
 
+from analysis.definitions import checksums
 from ingest.warehouse import engine_options
 from pipeline.notification_target import FailureNotification
 from pipeline.notifications import configured_channels
-from settings import HISTORY_START, Settings, load_settings
+from settings import HISTORY_START, Settings, known_tiers, load_settings
 
 
 def build_config(settings: Settings) -> Config:
@@ -27,8 +29,19 @@ def build_config(settings: Settings) -> Config:
             )
         },
         default_gateway=settings.gateway,
-        model_defaults=ModelDefaultsConfig(dialect="duckdb", start=HISTORY_START, cron="@daily"),
-        variables=settings.model_variables(),
+        # What was loaded a moment ago lies in a day that is not over: with a part of a day to be run at any minute
+        # every plan and every run takes it in. Days, since minutes since the start would be millions of intervals.
+        model_defaults=ModelDefaultsConfig(
+            dialect="duckdb", start=HISTORY_START, cron="* * * * *", interval_unit=IntervalUnit.DAY, allow_partials=True
+        ),
+        variables=settings.model_variables()
+        | {
+            "known_tiers": known_tiers(),
+            "history_start": HISTORY_START,
+            # What the models reference.settings and reference.definitions keep of this moment.
+            "built_settings": settings.model_variables(),
+            "definitions": checksums(),
+        },
         # Every environment has a view of every model, so that it can be asked the whole question.
         plan=PlanConfig(include_unmodified=True),
         linter=LinterConfig(

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 Row = dict[str, Any]
@@ -72,9 +73,35 @@ def group_names(document: Row) -> tuple[str, str]:
 
 
 def headline(document: Row) -> str:
-    """The sentences that answer the CEO's two questions, and say whether another way of counting would change them."""
+    """The sentences that answer the CEO's two questions, and say whether another way of counting would change them.
+
+    Before them, where it is so: that the figures follow other definitions than the environment was built with.
+    """
     first = rebooking_sentence(document, "sessions", document["sensitivity"]["conclusion"])
-    return " ".join([first, *robustness(document), reliability_sentence(document)])
+    return " ".join([*other_definitions(document), first, *robustness(document), reliability_sentence(document)])
+
+
+def other_definitions(document: Row) -> list[str]:
+    """That the figures follow the definitions here and not those of the environment, as a sentence, if it is so."""
+    parameters = document["parameters"]
+    if not parameters["changed_definitions"]:
+        return []
+    names = ", ".join(parameters["changed_definitions"])
+    return [
+        f"By the definitions of {names} in this working tree, which {parameters['environment']} was not built with."
+    ]
+
+
+def spoken_of(document: Row) -> str:
+    """The moment and the environment that the answer speaks of, and how long ago that was when it was given."""
+    parameters = document["parameters"]
+    if parameters["as_of"] is None:
+        return f"No event yet, environment {parameters['environment']}."
+    ago = datetime.fromisoformat(parameters["answered_at"]) - datetime.fromisoformat(parameters["as_of"])
+    days, hours = abs(ago).days, abs(ago).seconds // 3600
+    length = f"{days:,} day{'s' * (days != 1)}" if days else f"{hours} hour{'s' * (hours != 1)}"
+    when = f"{length} {'ahead of this clock' if ago < timedelta(0) else 'ago'}"
+    return f"As of {parameters['as_of']}, {when}, environment {parameters['environment']}."
 
 
 def rebooking_sentence(document: Row, approach: str, conclusion: str) -> str:
@@ -188,7 +215,7 @@ def as_markdown(document: Row) -> str:
             lines += [*(_markdown_row(row) for row in section.rows), ""]
         for note in section.notes:
             lines += [note, ""]
-    lines += ["## Caveats", "", *(f"- {warning}" for warning in document["warnings"]), ""]
+    lines += ["## Caveats", "", *(f"- {warning}" for warning in document["warnings"]), "", spoken_of(document), ""]
     return "\n".join(lines)
 
 
@@ -235,8 +262,7 @@ def as_table(document: Row, colour: bool) -> str:
     console.print()
     for warning in document["warnings"]:
         console.print(Text(f"- {warning}"))
-    as_of = document["parameters"]["as_of"]
-    console.print(Text(f"As of {as_of}, environment {document['parameters']['environment']}."))
+    console.print(Text(spoken_of(document)))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
@@ -269,6 +295,25 @@ def history(runs: list[Row], output: str) -> str:
         ).rstrip()
         for row in cells
     )
+
+
+def status(environments: list[Row], output: str) -> str:
+    """How the environments stand as `table`, a paragraph each, or `json`."""
+    if output == "json":
+        return json.dumps({"environments": environments}, indent=2)
+    if not environments:
+        return "no environment was built yet; run: python cli.py refresh"
+    lines = []
+    for row in environments:
+        taken_in = row["taken_in"]
+        as_of = f"as of {row['as_of']}" if row["as_of"] else "no event yet"
+        lines.append(
+            f"{row['environment']}: {as_of}, {taken_in['loads']:,} loads and {taken_in['events']:,} events taken in"
+        )
+        lines += [f"  {remark}" for remark in row["remarks"] or ["up to date"]]
+    if any(row["taken_in"]["waiting_loads"] for row in environments):
+        lines.append("refresh, transform, sqlmesh run and, for prod, sqlmesh plan take in what waits")
+    return "\n".join(lines)
 
 
 def differences(rows: list[tuple[str, Any, Any]], base: str, other: str, output: str) -> str:

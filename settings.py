@@ -73,6 +73,21 @@ def _memory_bytes() -> int:
     return min(physical, int(limit)) if limit.isdigit() else physical
 
 
+# The settings that facts and reports are built with: changing one takes effect with the next `sqlmesh plan`.
+MODEL_SETTINGS = (
+    "rebooking_window_days",
+    "default_session_minutes",
+    "max_session_hours",
+    "reschedule_hours",
+    "no_show_grace_days",
+    "orphan_grace_days",
+    "max_orphan_rate",
+    "max_no_show_rate",
+    "max_cancellation_rate",
+    "max_estimated_end_rate",
+    "unusual_duration_minutes",
+)
+
 Rate = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -156,25 +171,8 @@ class Settings(BaseSettings):
         return {name: value for name, value in options.items() if value is not None}
 
     def model_variables(self) -> dict[str, Any]:
-        """What the SQLMesh models read with `@name`: everything but paths and presentation."""
-        variables = self.model_dump(
-            mode="json",
-            exclude={
-                "warehouse",
-                "data",
-                "gateway",
-                "lock_wait_seconds",
-                "logs",
-                "memory_limit",
-                "threads",
-                "temp_directory",
-                "group_a",
-                "group_b",
-                "tier_attribution",
-                "confidence_level",
-            },
-        )
-        return variables | {"known_tiers": known_tiers()}
+        """What shapes the SQLMesh models, which read it with `@name`: everything but paths, limits and the question."""
+        return self.model_dump(mode="json", include=set(MODEL_SETTINGS))
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import asdict
 
 import ibis
 from ibis.backends import BaseBackend
@@ -10,6 +11,7 @@ from ibis.expr.types import Table
 
 from analysis.cohorts import cohort_counts
 from analysis.confounding import stratum_counts, with_company, with_month
+from analysis.definitions import checksums
 from analysis.document.cohorts import cohorts_section
 from analysis.document.confounding import confounding_section
 from analysis.document.mentors import mentors_section
@@ -19,6 +21,7 @@ from analysis.document.sensitivity import OTHER_ATTRIBUTION, other_windows, sens
 from analysis.document.tiers import Row
 from analysis.document.time_to_rebooking import time_to_rebooking_section
 from analysis.intent import intent_counts, user_intents
+from analysis.marts import Marts, latest_marts, marts_at, schema_of
 from analysis.mentors import mentor_counts
 from analysis.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
 from analysis.reliability import (
@@ -33,69 +36,81 @@ from analysis.reliability import (
 from analysis.sensitivity import other_approaches, variant_counts
 from analysis.time_to_rebooking import return_counts
 from settings import Settings
+from warehouse.environments import Environment, schema
 
 SMALL_GROUP = 100
+# A moment before any event, for an environment whose facts are empty: every count is 0.
+NO_EVENT = datetime.datetime(1970, 1, 1)
 
 
 def answer(
     connection: BaseBackend,
     settings: Settings,
-    environment: str,
+    environment: Environment,
     as_of: datetime.datetime | None,
     full: bool = False,
 ) -> Row:
     """The answer document of one environment, shaped as `answer --format json` prints it.
 
     Args:
-        as_of: naive UTC; None means the latest event.
+        settings: the question; what shapes the models is to be as the environment was built.
+        as_of: naive UTC; None means the latest event that the environment has taken in.
         full: with every section; else only `parameters`, `rebooking`, `intent`, `reliability`,
             `sensitivity` and `warnings`, in a fraction of the time.
     """
-    suffix = "" if environment == "prod" else f"__{environment}"
 
-    def mart(name: str) -> Table:
-        return connection.table(name, database=f"marts{suffix}")
+    def table(name: str) -> Table:
+        return connection.table(name, database=schema(schema_of(name), environment.name))
 
-    events = connection.table("stg_events", database=f"staging{suffix}")
-    sessions, bookings = mart("fct_sessions"), mart("fct_bookings")
-    users, mentors = mart("dim_users"), mart("dim_mentors")
+    if as_of is None:
+        marts = latest_marts(table, environment.as_of or NO_EVENT)
+    else:
+        marts = marts_at(table, as_of, settings.default_session_minutes)
+    moment = as_of or environment.as_of
+    events = marts.events.filter(marts.events.load_id <= environment.newest_load)
     window_days, attribution = settings.rebooking_window_days, settings.tier_attribution
 
-    latest = events.agg(latest=events.occurred_at.max())
-    (totals,) = _rows(latest.cross_join(session_counts(sessions)).cross_join(unknown_counts(events, users, mentors)))
-    as_of = as_of or totals["latest"] or datetime.datetime(1970, 1, 1)
+    (totals,) = _rows(session_counts(marts.sessions).cross_join(unknown_counts(events, marts.users, marts.mentors)))
 
     def outcomes_of(visits: Table) -> Table:
-        return with_tier(user_outcomes(visits, window_days, as_of), mentors, attribution, "first_at")
+        return with_tier(user_outcomes(visits, window_days, marts.as_of), marts.mentors, attribution, "first_at")
 
     by_approach = _by_approach(
         {
             name: rebooking_counts(outcomes_of(visits))
-            for name, visits in other_approaches(sessions, bookings, users).items()
+            for name, visits in other_approaches(marts.sessions, marts.bookings, marts.users).items()
         }
     )
     by_session = with_tier(
-        outcomes_of(session_visits(sessions)), mentors, OTHER_ATTRIBUTION[attribution], "first_at", "other_tier"
+        outcomes_of(session_visits(marts.sessions)),
+        marts.mentors,
+        OTHER_ATTRIBUTION[attribution],
+        "first_at",
+        "other_tier",
     )
     booked = booking_outcomes(
-        with_tier(bookings, mentors, attribution, "requested_at"),
-        as_of,
+        with_tier(marts.bookings, marts.mentors, attribution, "requested_at"),
+        marts.as_of,
         settings.no_show_grace_days,
         settings.orphan_grace_days,
     )
     # Nearly every figure starts from the users' outcomes: worked out once, in the engine.
     with by_session.cache() as outcomes:
-        counts = _rows(variant_counts(outcomes, users, other_windows(settings)))
-        intents = user_intents(outcomes, bookings, window_days)
+        counts = _rows(variant_counts(outcomes, marts.users, other_windows(settings)))
+        intents = user_intents(outcomes, marts.bookings, window_days)
         document = {
             "parameters": {
-                "environment": environment,
+                "environment": environment.name,
                 "gateway": settings.gateway,
                 "window_days": window_days,
                 "group_a": settings.group_a,
                 "group_b": settings.group_b,
                 "tier_attribution": attribution,
-                "as_of": as_of.isoformat() + "Z",
+                "as_of": moment.isoformat() + "Z" if moment else None,
+                "answered_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                "taken_in": asdict(environment.taken_in),
+                "settings": environment.settings,
+                "changed_definitions": environment.changed_definitions(checksums()),
             },
             "rebooking": {
                 "sessions": rebooking_section(counts, settings),
@@ -109,26 +124,24 @@ def answer(
             "sensitivity": sensitivity_section(counts, by_approach, settings),
         }
         if full:
-            document |= _more(outcomes, counts, booked, users, as_of, settings)
+            document |= _more(outcomes, counts, booked, marts, settings)
     return document
 
 
-def _more(
-    outcomes: Table, counts: list[Row], booked: Table, users: Table, as_of: datetime.datetime, settings: Settings
-) -> Row:
+def _more(outcomes: Table, counts: list[Row], booked: Table, marts: Marts, settings: Settings) -> Row:
     """What only the full answer has."""
     strata = {
-        "company": (with_company(outcomes, users), "company_id"),
+        "company": (with_company(outcomes, marts.users), "company_id"),
         "month": (with_month(outcomes), "month"),
-        "company_size": (with_company(outcomes, users), "company_size"),
+        "company_size": (with_company(outcomes, marts.users), "company_size"),
     }
     by_stratum = {
         name: _rows(stratum_counts(table, column, settings.group_a, settings.group_b))
         for name, (table, column) in strata.items()
     }
-    cohorts = _rows(cohort_counts(outcomes, settings.rebooking_window_days, as_of))
+    cohorts = _rows(cohort_counts(outcomes, settings.rebooking_window_days, marts.as_of))
     return {
-        "time_to_rebooking": time_to_rebooking_section(_rows(return_counts(outcomes, as_of)), settings),
+        "time_to_rebooking": time_to_rebooking_section(_rows(return_counts(outcomes, marts.as_of)), settings),
         "cohorts": cohorts_section(cohorts, settings),
         "confounding": confounding_section(by_stratum, settings),
         "mentors": mentors_section(_rows(mentor_counts(outcomes)), settings),

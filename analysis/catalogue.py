@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from analysis.definitions import METRICS
 from settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "metrics.md"
-# In analysis/, what brings counts home and where it finds them is not itself a metric.
-NOT_METRICS = {"answer", "catalogue", "marts", "published"}
 INTRODUCTION = """\
 # Metrics
 
@@ -27,7 +26,7 @@ def catalogue() -> str:
     analysis = PROJECT_ROOT / "analysis"
     parts = {
         "Sections of the answer": _modules(analysis / "document"),
-        "Counts, in the engine": [path for path in _modules(analysis) if path.stem not in NOT_METRICS],
+        "Counts, in the engine": [analysis / f"{name}.py" for name in METRICS],
         "Statistics": _modules(analysis / "statistics"),
     }
     lines = [INTRODUCTION]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
-
 import ibis
-from ibis.expr.types import Table, TimestampValue
+from ibis.expr.types import Table
 
+from analysis.marts import Moment
 from analysis.rebooking import rebooking_counts
 
 
-def cohort_counts(outcomes: Table, window_days: int | None, as_of: datetime.datetime | TimestampValue) -> Table:
+def cohort_counts(outcomes: Table, window_days: int | None, as_of: Moment) -> Table:
     """One row per month and tier: `month, tier`, the counts of `rebooking_counts`, and `is_mature`.
 
     `month` is the first day of the month of the first session, UTC. A cohort is mature when the window

@@ -5,23 +5,19 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import Table
 
+from analysis.marts import UNKNOWN
+
 # Users of the company in the users export: name of the class and its smallest size.
 COMPANY_SIZES = (("100 or more", 100), ("20 to 99", 20), ("5 to 19", 5), ("2 to 4", 2), ("1", 1))
-
-
-def current_users(users: Table) -> Table:
-    """One row per known user: `user_id, company_id, status`, as the current version says."""
-    return users.filter(users.valid_to.isnull()).select("user_id", "company_id", "status")
 
 
 def with_company(outcomes: Table, users: Table) -> Table:
     """`outcomes` of users whose company is known, with `company_id` and `company_size`.
 
-    The company is the current one; its size is a class of how many users the export has of it.
+    `users` has one row per known user. The size of a company is a class of how many of them it has.
     Users unknown to the export, or without a company, are left out: nothing says who is like them.
     """
-    known = current_users(users)
-    known = known.filter(known.company_id.notnull())
+    known = users.filter(users.company_id != UNKNOWN)
     size = known.group_by("company_id").agg(users=known.count())
     size = size.select(
         "company_id",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import duckdb
 import ibis
 
 from analysis.answer import answer
-from analysis.marts import COLUMNS, schema_of
+from analysis.definitions import checksums
 from errors import SettingsError, WarehouseError
 from ingest.warehouse import connect
 from settings import Settings
+from warehouse.environments import Environment, environment_names, read_environment, schema
 
 # The reports that `diff` compares, and what names a row of each.
 REPORTS = {
@@ -42,43 +44,90 @@ def parse_as_of(text: str | None) -> datetime | None:
 
 
 def answer_from_warehouse(
-    settings: Settings, environment: str, as_of: str | None, full: bool = False
+    settings: Settings, environment: str, as_of: str | None, full: bool = False, asked: Collection[str] = ()
 ) -> dict[str, Any]:
     """The answer document of one environment of the warehouse, with every section if `full`.
 
+    Args:
+        settings: the question, and where the warehouse is. What shapes the models is read in the environment.
+        asked: the settings that are asked for all the same, such as `rebooking_window_days`.
+
     Raises:
-        SettingsError: `as_of` is no time.
+        SettingsError: `as_of` is no time, or lies before the first event.
         WarehouseError: there is no warehouse, it is locked, or the environment was never built.
     """
     moment = parse_as_of(as_of)
     with connect(settings.warehouse, read_only=True) as connection:
-        return _answer(connection, settings, environment, moment, full)
+        return _answer(connection, settings, read_environment(connection, environment), moment, full, asked)
 
 
-def differences(settings: Settings, base: str, other: str, as_of: str | None) -> list[tuple[str, Any, Any]]:
-    """What another environment changes in the answer and in the reports.
+def settings_as_built(settings: Settings, environment: str) -> Settings:
+    """The settings with those that an environment was built with in their place.
+
+    Raises:
+        WarehouseError: as `answer_from_warehouse`.
+    """
+    with connect(settings.warehouse, read_only=True) as connection:
+        return settings.model_copy(update=read_environment(connection, environment).settings)
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What another environment changes.
+
+    Attributes:
+        figures: `(figure, value in base, value in other)` for every figure that differs, in the order of the
+            answer document; a figure is a path such as `rebooking.sessions.tiers.Gold.rate`.
+        as_of: the moment that both are compared at, naive UTC; None without events.
+        remarks: what keeps them from being compared as they stand, one line each.
+    """
+
+    figures: list[tuple[str, Any, Any]]
+    as_of: datetime | None
+    remarks: list[str]
+
+
+def differences(settings: Settings, base: str, other: str, as_of: str | None) -> Differences:
+    """What another environment changes in the answer and in the reports, as of what both have taken in.
 
     The answer without the sections of the full one, whose counts the reports hold: a curve or a week would
-    otherwise differ in a hundred figures for one new event.
-
-    Returns:
-        `(figure, value in base, value in other)` for every figure that differs, in the order of the
-        answer document; a figure is a path such as `rebooking.sessions.tiers.Gold.rate`. A report that an
-        environment does not have yet has no figures there.
+    otherwise differ in a hundred figures for one new event. The reports speak of the latest event of their
+    own environment: they are compared where that is the same. A report that an environment does not have
+    yet has no figures there.
 
     Raises:
         SettingsError, WarehouseError: as `answer_from_warehouse`.
     """
     moment = parse_as_of(as_of)
     with connect(settings.warehouse, read_only=True) as connection:
-        figures = [
-            dict(_figures(_answer(connection, settings, environment, moment)))
-            | dict(_figures(_reports(connection, environment)))
-            for environment in (base, other)
+        both = [read_environment(connection, environment) for environment in (base, other)]
+        remarks = [
+            line
+            for environment in both
+            if environment.is_behind
+            for line in environment.remarks(settings, environment.definitions)
         ]
-    names = [name for name in figures[0] | figures[1] if name != "parameters.environment"]
+        are_level = both[0].as_of == both[1].as_of
+        if moment is None and not are_level:
+            moment = min((environment.as_of for environment in both if environment.as_of), default=None)
+        figures = []
+        for environment in both:
+            figures.append(dict(_figures(_answer(connection, settings, environment, moment))))
+            if are_level:
+                figures[-1] |= dict(_figures(_reports(connection, environment.name)))
+        if not are_level:
+            remarks.append(
+                f"{base} and {other} have taken in other events: the answers are compared as of "
+                f"{moment:%Y-%m-%d %H:%M:%S}, the reports not at all"
+            )
+    clock = {"parameters.environment", "parameters.answered_at", "parameters.as_of"}
+    names = [name for name in figures[0] | figures[1] if name not in clock and not name.startswith("parameters.taken")]
     pairs = [(name, figures[0].get(name), figures[1].get(name)) for name in names]
-    return [(name, before, after) for name, before, after in pairs if before != after]
+    return Differences(
+        [(name, before, after) for name, before, after in pairs if before != after],
+        moment or both[0].as_of,
+        remarks,
+    )
 
 
 def environments(warehouse: Path) -> list[str]:
@@ -88,81 +137,61 @@ def environments(warehouse: Path) -> list[str]:
         WarehouseError: there is no warehouse, or it is locked.
     """
     with connect(warehouse, read_only=True) as connection:
-        return _environments(connection)
-
-
-def _environments(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    built = [
-        schema.removeprefix("marts").removeprefix("__") or "prod"
-        for (schema,) in connection.execute(
-            "SELECT DISTINCT table_schema FROM information_schema.tables "
-            "WHERE table_name = 'fct_sessions' AND table_schema LIKE 'marts%'"
-        ).fetchall()
-    ]
-    return sorted(built, key=lambda name: (name != "prod", name))
+        return environment_names(connection)
 
 
 def _answer(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
-    environment: str,
+    environment: Environment,
     as_of: datetime | None,
     full: bool = False,
+    asked: Collection[str] = (),
 ) -> dict[str, Any]:
-    built = _environments(connection)
-    if environment not in built:
-        there = f"; there is {', '.join(built)}" if built else ""
-        raise WarehouseError(
-            f"the environment {environment} is not in {settings.warehouse}{there}; "
-            f"run: python cli.py refresh --env {environment}"
-        )
+    built = {name: value for name, value in environment.settings.items() if name not in asked}
+    remarks = environment.remarks(settings, checksums(), asked)
     try:
-        missing = _missing_columns(connection, environment)
-        if missing:
-            raise WarehouseError(
-                f"the environment {environment} of {settings.warehouse} was built by other models than these "
-                f"(there is no {', '.join(missing)}); run: sqlmesh plan, then python cli.py refresh"
-            )
-        return answer(ibis.duckdb.from_connection(connection), settings, environment, as_of, full)
+        _refuse_before_first_event(connection, environment, as_of)
+        backend = ibis.duckdb.from_connection(connection)
+        document = answer(backend, settings.model_copy(update=built), environment, as_of, full)
     except (duckdb.Error, ibis.IbisError) as error:
         raise WarehouseError(
             f"the warehouse {settings.warehouse} cannot answer (a file keeps the name it was built under): "
             f"{str(error).splitlines()[0]}"
         ) from None
+    document["warnings"] = remarks + document["warnings"]
+    return document
 
 
-def _missing_columns(connection: duckdb.DuckDBPyConnection, environment: str) -> list[str]:
-    """The tables, or columns of tables that are there, that the metrics read and the environment lacks."""
-    suffix = "" if environment == "prod" else f"__{environment}"
-    # Without parameters: for those DuckDB imports pandas.
-    there: dict[str, set[str]] = {}
-    for schema, table, column in connection.execute(
-        "SELECT table_schema, table_name, column_name FROM information_schema.columns"
-    ).fetchall():
-        there.setdefault(f"{schema}.{table}", set()).add(column)
-    missing = []
-    for name, columns in COLUMNS.items():
-        table = f"{schema_of(name)}{suffix}.{name}"
-        if table in there:
-            missing += [f"{table}.{column}" for column in columns if column not in there[table]]
-        else:
-            missing.append(table)
-    return missing
+def _refuse_before_first_event(
+    connection: duckdb.DuckDBPyConnection, environment: Environment, as_of: datetime | None
+) -> None:
+    if as_of is None:
+        return
+    (first,) = connection.execute(
+        f"SELECT MIN(occurred_at) FROM {schema('staging', environment.name)}.stg_events "
+        f"WHERE load_id <= {environment.newest_load}"
+    ).fetchone()
+    if first is None or as_of < first:
+        begins = "there is no event yet" if first is None else f"the first event is of {first:%Y-%m-%dT%H:%M:%SZ}"
+        raise SettingsError(f"--as-of {as_of:%Y-%m-%dT%H:%M:%SZ} lies before the first event; {begins}")
 
 
 def _reports(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[str, Any]:
-    schema = "reports" if environment == "prod" else f"reports__{environment}"
-    built = connection.execute("SELECT view_name FROM duckdb_views() WHERE schema_name = ?", [schema]).fetchall()
+    reports_schema = schema("reports", environment)
+    built = connection.execute(
+        "SELECT view_name FROM duckdb_views() WHERE schema_name = ?", [reports_schema]
+    ).fetchall()
     reports = {}
     for report, keys in REPORTS.items():
         if (report,) not in built:
             continue
         order = ", ".join(f"{key} NULLS LAST" for key in keys)
-        relation = connection.sql(f'SELECT * FROM "{schema}"."{report}" ORDER BY {order}')
+        relation = connection.sql(f'SELECT * FROM "{reports_schema}"."{report}" ORDER BY {order}')
         rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
         # By name, as a figure's path has it: a row that only one environment has then moves no other.
         reports[report] = {
-            ".".join(str(row[key]) for key in keys): {name: row[name] for name in row if name not in keys}
+            ".".join(str(row[key]) for key in keys): {name: row[name] for name in row if name not in (*keys, "load_id")}
             for row in rows
         }
     return reports

@@ -6,10 +6,10 @@ every engine and inside the report models.
 
 from __future__ import annotations
 
-import datetime
-
 import ibis
 from ibis.expr.types import BooleanValue, Table, TimestampValue
+
+from analysis.marts import Moment
 
 
 def session_visits(sessions: Table) -> Table:
@@ -30,7 +30,7 @@ def within_window(moment: TimestampValue, first_at: TimestampValue, window_days:
     return later if window_days is None else later & (moment <= first_at + ibis.interval(days=window_days))
 
 
-def user_outcomes(visits: Table, window_days: int | None, as_of: datetime.datetime | TimestampValue) -> Table:
+def user_outcomes(visits: Table, window_days: int | None, as_of: Moment) -> Table:
     """One row per user with a visit: `user_id, mentor_id, first_at, next_at, is_rebooked, is_mature`.
 
     The first visit is that by `(visited_at, visit_id)`; `next_at` is the first strictly later visit
@@ -50,24 +50,21 @@ def user_outcomes(visits: Table, window_days: int | None, as_of: datetime.dateti
 
 def current_tiers(mentors: Table) -> Table:
     """One row per mentor ever known: `mentor_id, tier`, the latest tier, also of mentors who left."""
-    order = ibis.window(group_by="mentor_id", order_by=mentors.valid_from.desc())
-    ranked = mentors.mutate(recency=ibis.row_number().over(order))
-    return ranked.filter(ranked.recency == 0).select("mentor_id", "tier")
+    return mentors.group_by("mentor_id").agg(tier=mentors.tier.argmax(mentors.valid_from))
 
 
 def with_tier(rows: Table, mentors: Table, tier_attribution: str, moment: str, column: str = "tier") -> Table:
     """`rows` with the mentor's tier in `column`: the latest known one (`current`), or the one held at column `moment`.
 
-    A mentor never known, or one without a tier at that moment, gives null; no row is lost or doubled.
+    After leaving, a mentor keeps the last tier. A mentor never known, or not known yet at that moment, gives null;
+    no row is lost or doubled.
     """
     if tier_attribution == "current":
         tiers = current_tiers(mentors)
         return rows.left_join(tiers.select("mentor_id", **{column: tiers.tier}), "mentor_id").drop("mentor_id_right")
-    versions = mentors.select("mentor_id", "tier", "valid_from", "valid_to")
-    keys = rows.select("mentor_id", moment).distinct()
-    held = keys.join(versions, "mentor_id")
-    held = held.filter((held.valid_from <= held[moment]) & (held.valid_to.isnull() | (held[moment] < held.valid_to)))
-    held = held.select("mentor_id", moment, **{column: held.tier})
+    begun = rows.select("mentor_id", moment).distinct().join(mentors, "mentor_id")
+    begun = begun.filter(begun.valid_from <= begun[moment])
+    held = begun.group_by("mentor_id", moment).agg(**{column: begun.tier.argmax(begun.valid_from)})
     return rows.left_join(held, ["mentor_id", moment]).drop("mentor_id_right", f"{moment}_right")
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
-
 import ibis
 from ibis.expr.types import NumericValue, Table, TimestampValue
+
+from analysis.marts import Moment
 
 
 def booking_outcomes(
     bookings: Table,
-    as_of: datetime.datetime | TimestampValue,
+    as_of: Moment,
     no_show_grace_days: int,
     orphan_grace_days: int,
 ) -> Table:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import Table
 
-from analysis.confounding import current_users
 from analysis.rebooking import booking_visits, session_visits, within_window
 
 
@@ -34,10 +33,9 @@ def variant_counts(outcomes: Table, users: Table, windows: list[int]) -> Table:
 
     `outcomes` carry `tier` and `other_tier`, the tier by the other attribution; either may be null.
     Columns `users, rebooked, mature_users, mature_rebooked`; `kept_users, kept_rebooked`, of users
-    whose current status is not churned; and `rebooked_within_N` for each of `windows`, in days.
+    whose status is not churned; and `rebooked_within_N` for each of `windows`, in days.
     """
-    current = current_users(users)
-    churned = current.filter(current.status == "churned").select("user_id", "status")
+    churned = users.filter(users.status == "churned").select("user_id", "status")
     joined = outcomes.left_join(churned, "user_id")
     return joined.group_by("tier", "other_tier").agg(
         users=joined.count(),

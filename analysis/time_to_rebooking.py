@@ -7,6 +7,8 @@ import datetime
 import ibis
 from ibis.expr.types import IntegerValue, Table, TimestampValue
 
+from analysis.marts import Moment
+
 
 def whole_days(start: TimestampValue, end: TimestampValue) -> IntegerValue:
     """How many whole periods of 24 hours lie between two moments, `start <= end`."""
@@ -16,7 +18,7 @@ def whole_days(start: TimestampValue, end: TimestampValue) -> IntegerValue:
     return days - ibis.ifelse(start + days.as_interval("D") > end, 1, 0)
 
 
-def return_counts(outcomes: Table, as_of: datetime.datetime | TimestampValue) -> Table:
+def return_counts(outcomes: Table, as_of: Moment) -> Table:
     """One row per tier and day: `tier, day, returned, censored`, of outcomes with a tier.
 
     `day` is in whole days after the first session. `returned`: users whose second session came on

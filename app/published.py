@@ -31,13 +31,25 @@ def state(warehouse: Path) -> State:
     return str(warehouse), file.st_mtime_ns, file.st_ino, file.st_size
 
 
-def answer(settings: Settings, environment: str, full: bool = False) -> dict[str, Any]:
+def answer(settings: Settings, environment: str, full: bool = False, asked: tuple[str, ...] = ()) -> dict[str, Any]:
     """The answer document of an environment, with every section if `full`.
+
+    Args:
+        asked: as `analysis.published.answer_from_warehouse`.
 
     Raises:
         WarehouseError: as `analysis.published.answer_from_warehouse`.
     """
-    return _answer(state(settings.warehouse), settings.model_dump_json(), settings, environment, full)
+    return _answer(state(settings.warehouse), settings.model_dump_json(), settings, environment, full, asked)
+
+
+def settings_as_built(settings: Settings, environment: str) -> Settings:
+    """The settings, with those that an environment was built with in their place.
+
+    Raises:
+        WarehouseError: as `analysis.published.settings_as_built`.
+    """
+    return _settings_as_built(state(settings.warehouse), settings.model_dump_json(), settings, environment)
 
 
 def environments(settings: Settings) -> list[str]:
@@ -60,9 +72,14 @@ def rejected_rows(settings: Settings) -> pl.DataFrame:
 
 @st.cache_data(max_entries=100, show_spinner="Reading the warehouse")
 def _answer(
-    published_state: State, parameters: str, _settings: Settings, environment: str, full: bool
+    published_state: State, parameters: str, _settings: Settings, environment: str, full: bool, asked: tuple[str, ...]
 ) -> dict[str, Any]:
-    return published.answer_from_warehouse(_settings, environment, None, full)
+    return published.answer_from_warehouse(_settings, environment, None, full, asked)
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _settings_as_built(published_state: State, parameters: str, _settings: Settings, environment: str) -> Settings:
+    return published.settings_as_built(_settings, environment)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -58,20 +58,26 @@ def start_refresh(warehouse: Path, data: Path) -> subprocess.Popen:
 
 
 def content(warehouse: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of the marts and reports, without the times of loads."""
+    """Every row of the marts and reports that holds now, without the times of loads and of recording."""
     models = [("marts", name) for name in ("dim_users", "dim_mentors", "fct_bookings", "fct_sessions")]
     models += [("reports", name) for name in ("rpt_user_outcomes", *REPORTS)]
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         return {
             name: sorted(
-                connection.execute(f"SELECT COLUMNS(c -> c <> 'loaded_at') FROM {schema}.{name}").fetchall(), key=str
+                connection.execute(
+                    f"SELECT COLUMNS(c -> c NOT IN ('loaded_at', 'recorded_from', 'recorded_to')) FROM {schema}.{name} "
+                    + ("WHERE recorded_to IS NULL" if name.startswith("dim_") else "")
+                ).fetchall(),
+                key=str,
             )
             for schema, name in models
         }
 
 
 def answered(warehouse: Path) -> dict[str, Any]:
-    return answer_from_warehouse(load_settings(warehouse=warehouse), "prod", None)
+    document = answer_from_warehouse(load_settings(warehouse=warehouse), "prod", None)
+    document["parameters"].pop("answered_at")
+    return document
 
 
 def refreshed(start: Start, warehouse: Path, data: Path) -> None:

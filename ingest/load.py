@@ -2,10 +2,20 @@
 
 For every load: rows read = loaded + known + duplicate + rejected.
 
-`raw.users` and `raw.mentors` are change logs. `effective_at` says from when a change holds: the
-source's `updated_at` where that lies after the start of the state it replaces, else the load, so
-that no change rewrites history that was already told. Nobody rewinds: a row older than the one
-known, by `updated_at`, is rejected as `outdated`.
+`raw.users` and `raw.mentors` are logs of what the loads said. A row holds from its `updated_at`,
+also where that lies in the past or the future, or else from its load; it stands unless a later load
+says something of the same key from the same moment or before. The dimensions make versions of this,
+and keep what was held before in their record time.
+
+A row is loaded where it says what the last row of its key in the log does not:
+- other attributes;
+- a later `updated_at`, or one where there was none (the state is confirmed, or its date added);
+- of a state announced for later, any other date, or none: it holds already.
+
+Otherwise it is known. What would be loaded is rejected as `outdated` where its `updated_at` is older
+than the newest date of the key: the latest `updated_at` that has come by now, among the rows that stand.
+So a stale sheet never wins, while an announced change can be taken back. A mentor who has left and
+returns starts anew.
 """
 
 from __future__ import annotations
@@ -31,17 +41,17 @@ from ingest.source_files import (
     shown,
 )
 from ingest.warehouse import connect, one_line, writing_failure
+from warehouse.environments import refuse_earlier_version
 
 RAW_TABLES = """
 CREATE SCHEMA IF NOT EXISTS raw;
 CREATE TABLE IF NOT EXISTS raw.users (
     user_id BIGINT NOT NULL, company_id VARCHAR, signup_date DATE NOT NULL, status VARCHAR,
-    updated_at TIMESTAMP, effective_at TIMESTAMP NOT NULL, loaded_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
+    updated_at TIMESTAMP, loaded_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS raw.mentors (
     mentor_id VARCHAR NOT NULL, tier VARCHAR NOT NULL, hourly_rate DECIMAL(18, 4),
-    updated_at TIMESTAMP, is_deleted BOOLEAN NOT NULL,
-    effective_at TIMESTAMP NOT NULL, loaded_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
+    updated_at TIMESTAMP, is_deleted BOOLEAN NOT NULL, loaded_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS raw.booking_events (
     event_id VARCHAR NOT NULL, user_id BIGINT NOT NULL, mentor_id VARCHAR NOT NULL,
@@ -85,7 +95,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Source:
-    """How one kind of file becomes rows: SQL over a relation `source_rows`."""
+    """How one kind of file becomes rows: SQL over a relation `source_rows`.
+
+    `known` is what the warehouse has of each key, to compare the rows with.
+    """
 
     name: str
     required: tuple[str, ...]
@@ -95,38 +108,64 @@ class Source:
     normalise: str
     known: str
     conflict: str | None
-    first_effective_at: str | None
 
 
+def _last_words(log: str, key: str, columns: tuple[str, ...]) -> str:
+    """SQL for the last row of every key, with `newest_date`: the latest `updated_at` so far of the rows that stand."""
+    holds_from = "COALESCE(updated_at, loaded_at)"
+    # Few keys have more than one row; only theirs are sorted.
+    return f"""
+        WITH log AS ({log}),
+        last_rows AS (
+            SELECT {key}, MAX(load_id) AS load_id, COUNT(*) > 1 AS has_earlier FROM log GROUP BY {key}
+        ),
+        standing AS (
+            SELECT {key}, updated_at FROM log SEMI JOIN (FROM last_rows WHERE has_earlier) USING ({key})
+            QUALIFY COALESCE({holds_from} < MIN({holds_from}) OVER (
+                PARTITION BY {key} ORDER BY load_id ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+            ), true)
+        ),
+        newest AS (
+            SELECT {key}, MAX(updated_at) AS newest_date FROM standing
+            WHERE updated_at <= GETVARIABLE('loaded_at') GROUP BY {key}
+        )
+        SELECT
+            {", ".join(columns)},
+            updated_at,
+            CASE
+                WHEN has_earlier THEN newest_date
+                WHEN updated_at <= GETVARIABLE('loaded_at') THEN updated_at
+            END AS newest_date
+        FROM log JOIN last_rows USING ({key}, load_id) LEFT JOIN newest USING ({key})
+    """
+
+
+_USER_COLUMNS = ("user_id", "company_id", "signup_date", "status")
 USERS = Source(
     name="users",
-    required=("user_id", "company_id", "signup_date", "status"),
+    required=_USER_COLUMNS,
     optional=("updated_at",),
     key="user_id",
-    columns=("user_id", "company_id", "signup_date", "status"),
+    columns=_USER_COLUMNS,
     normalise=norm.USERS,
-    known="""
-        SELECT user_id, company_id, signup_date, status, updated_at FROM raw.users
-        QUALIFY ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY load_id DESC) = 1
-    """,
+    known=_last_words("FROM raw.users", "user_id", _USER_COLUMNS),
     conflict=None,
-    first_effective_at="LEAST(CAST(n.signup_date AS TIMESTAMP), GETVARIABLE('loaded_at'))",
 )
+_MENTOR_COLUMNS = ("mentor_id", "tier", "hourly_rate")
+# Since the mentor last left: nothing of who has left and not returned.
+_MENTORS_SINCE_THEY_CAME = """
+    FROM raw.mentors
+    QUALIFY load_id > COALESCE(MAX(CASE WHEN is_deleted THEN load_id END) OVER (PARTITION BY mentor_id), 0)
+"""
 MENTORS = Source(
     name="mentors",
-    required=("mentor_id", "tier", "hourly_rate"),
+    required=_MENTOR_COLUMNS,
     optional=("updated_at",),
     key="mentor_id",
-    columns=("mentor_id", "tier", "hourly_rate"),
+    columns=_MENTOR_COLUMNS,
     normalise=norm.MENTORS,
-    known="""
-        SELECT mentor_id, tier, hourly_rate, updated_at FROM (
-            SELECT * FROM raw.mentors
-            QUALIFY ROW_NUMBER() OVER (PARTITION BY mentor_id ORDER BY load_id DESC) = 1
-        ) WHERE NOT is_deleted
-    """,
+    known=_last_words(_MENTORS_SINCE_THEY_CAME, "mentor_id", _MENTOR_COLUMNS),
     conflict="conflicting_mentor_id",
-    first_effective_at="COALESCE(n.updated_at, TIMESTAMP '1970-01-01')",
 )
 EVENTS = Source(
     name="booking_events",
@@ -137,7 +176,6 @@ EVENTS = Source(
     normalise=norm.booking_events(),
     known="SELECT * FROM raw.booking_events SEMI JOIN normalised USING (event_id)",
     conflict="conflicting_event_id",
-    first_effective_at=None,
 )
 
 
@@ -181,11 +219,12 @@ def unchanged_loads(warehouse: Path, sources: Sources) -> list[Load]:
     """The loads of files that the warehouse all knows already; empty as soon as one is new.
 
     Raises:
-        WarehouseError: the warehouse cannot be opened.
+        WarehouseError: the warehouse cannot be opened, or an earlier version built it.
     """
     if not warehouse.exists():
         return []
     with connect(warehouse, read_only=True) as connection:
+        refuse_earlier_version(connection)
         try:
             if not all(_is_unchanged(connection, *source) for source in sources):
                 return []
@@ -210,11 +249,13 @@ def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], N
 
     Raises:
         SourceError: the rows of a file cannot be read; no row of the warehouse has changed.
-        WarehouseError: the warehouse cannot be opened or written: a full disk, too little memory.
+        WarehouseError: the warehouse cannot be opened or written (a full disk, too little memory), or an
+            earlier version built it.
     """
     was_there = warehouse.exists()
     try:
         with connect(warehouse) as connection:
+            refuse_earlier_version(connection)
             connection.execute(RAW_TABLES)
             _set_loaded_at(connection)
             # Read before the transaction: what is not committed yet DuckDB scans with one thread.
@@ -443,18 +484,29 @@ def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     """Make `not_loaded`: position, class (known, duplicate, rejected) and reason of the rows that bring nothing new.
 
     The first row of a key stays; a later one is a duplicate or, where the source calls that a
-    conflict, rejected when it differs. A row that differs from the known one is news of a user or
-    a mentor, unless it says itself that it is older; a different event under a known id never is.
+    conflict, rejected when it differs. What is news of a user or a mentor, and what is outdated, the
+    head of this module says; an event whose id is known never is.
     """
     key, compared = source.key, ", ".join(source.columns)
     this_row = f"ROW({', '.join(f'n.{column}' for column in source.columns)})"
     differs_from_first = f"{this_row} IS DISTINCT FROM first_row"
     differs_from_known = f"{this_row} IS DISTINCT FROM known_row"
     conflict = f"'{source.conflict}'" if source.conflict else "NULL"
-    news = f"WHEN known_row IS NOT NULL AND {differs_from_known} THEN " + (
-        conflict if source is EVENTS else "CASE WHEN n.updated_at < known_updated_at THEN 'outdated' END"
-    )
-    known_updated_at = "NULL" if source is EVENTS else "known.updated_at"
+    if source is EVENTS:
+        dates = "NULL AS known_updated_at, NULL AS newest_date"
+        is_news = differs_from_known
+        refused = f"WHEN known_row IS NOT NULL AND {is_news} THEN {conflict}"
+    else:
+        dates = "known.updated_at AS known_updated_at, newest_date"
+        is_news = f"""(
+            {differs_from_known}
+            OR CASE
+                WHEN known_updated_at > GETVARIABLE('loaded_at')
+                    THEN COALESCE(n.updated_at, GETVARIABLE('loaded_at')) <> known_updated_at
+                ELSE COALESCE(n.updated_at > COALESCE(known_updated_at, TIMESTAMP '-infinity'), false)
+            END
+        )"""
+        refused = f"WHEN {is_news} AND n.updated_at < newest_date THEN 'outdated'"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE not_loaded AS
         WITH repeated AS (
@@ -466,7 +518,7 @@ def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
             FROM normalised JOIN repeated USING ({key}, position)
         ),
         known_rows AS (
-            SELECT {key}, ROW({compared}) AS known_row, {known_updated_at} AS known_updated_at
+            SELECT {key}, ROW({compared}) AS known_row, {dates}
             FROM ({source.known}) AS known
         ),
         -- A condition beside the keys would turn the joins below into nested loops.
@@ -475,12 +527,12 @@ def _classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
             SELECT
                 n.position,
                 COALESCE(first_rows.position < n.position, false) AS is_repeated,
-                CASE WHEN known_row IS NULL THEN true ELSE {differs_from_known} END AS is_news,
+                known_row IS NULL OR {is_news} AS is_news,
                 CASE
                     WHEN n.reason IS NOT NULL THEN n.reason
                     WHEN first_rows.position < n.position
                         THEN CASE WHEN {differs_from_first} THEN {conflict} END
-                    {news}
+                    {refused}
                 END AS reason
             FROM keyed AS n
             LEFT JOIN first_rows ON first_rows.{key} = n.valid_key
@@ -544,39 +596,20 @@ def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int)
             f"INSERT INTO raw.booking_events ({columns}, load_id) SELECT {columns}, ? {accepted}", [load_id]
         ).fetchone()
         return rows_loaded
-    key = source.key
     is_mentors = source is MENTORS
-    # The start of the state in force now; one announced for later may still be overtaken.
     (rows_loaded,) = connection.execute(
         f"""
-        INSERT INTO raw.{source.name}
-            ({columns}, updated_at, effective_at, loaded_at, load_id{", is_deleted" if is_mentors else ""})
-        WITH in_force AS (
-            SELECT {key}, MAX(effective_at) AS since
-            FROM raw.{source.name} SEMI JOIN (SELECT {key} {accepted}) USING ({key})
-            WHERE effective_at <= GETVARIABLE('loaded_at') GROUP BY {key}
-        )
-        SELECT
-            {", ".join(f"n.{column}" for column in source.columns)},
-            n.updated_at,
-            CASE
-                WHEN in_force.{key} IS NULL THEN {source.first_effective_at}
-                WHEN n.updated_at > in_force.since THEN n.updated_at
-                ELSE GETVARIABLE('loaded_at')
-            END,
-            GETVARIABLE('loaded_at'),
-            ?
-            {", false" if is_mentors else ""}
-        {accepted} LEFT JOIN in_force USING ({key})
-        ORDER BY position
+        INSERT INTO raw.{source.name} ({columns}, updated_at, loaded_at, load_id{", is_deleted" if is_mentors else ""})
+        SELECT {columns}, updated_at, GETVARIABLE('loaded_at'), ?{", false" if is_mentors else ""}
+        {accepted} ORDER BY position
         """,
         [load_id],
     ).fetchone()
     if is_mentors:
         connection.execute(
             f"""
-            INSERT INTO raw.mentors ({columns}, effective_at, loaded_at, load_id, is_deleted)
-            SELECT {columns}, GETVARIABLE('loaded_at'), GETVARIABLE('loaded_at'), ?, true
+            INSERT INTO raw.mentors ({columns}, loaded_at, load_id, is_deleted)
+            SELECT {columns}, GETVARIABLE('loaded_at'), ?, true
             FROM ({source.known}) WHERE mentor_id IN ({_LEAVERS}) ORDER BY mentor_id
             """,
             [load_id],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +42,11 @@ class Report:
         return sections(self.document, self.settings, self.loads, self.version)
 
 
-def read_report(settings: Settings, environment: str, as_of: str | None) -> Report:
+def read_report(settings: Settings, environment: str, as_of: str | None, asked: Collection[str] = ()) -> Report:
     """The report of one environment, all of it from one state of the warehouse.
+
+    Args:
+        asked: as `analysis.published.answer_from_warehouse`.
 
     Raises:
         SettingsError: `as_of` is no time.
@@ -51,8 +54,9 @@ def read_report(settings: Settings, environment: str, as_of: str | None) -> Repo
     """
     # While this connection is open, another one of this process sees the same state, whatever is published meanwhile.
     with connect(settings.warehouse, read_only=True) as connection:
-        document = answer_from_warehouse(settings, environment, as_of, full=True)
-        return Report(document, settings, load_history(connection), _version())
+        document = answer_from_warehouse(settings, environment, as_of, full=True, asked=asked)
+        built = {name: value for name, value in document["parameters"]["settings"].items() if name not in asked}
+        return Report(document, settings.model_copy(update=built), load_history(connection), _version())
 
 
 def write_report(

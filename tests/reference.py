@@ -74,18 +74,29 @@ def bookings(events: list[dict], reschedule_hours: int = 24) -> list[tuple]:
     return sorted(found)
 
 
+def latest_event(events: list[dict]) -> datetime | None:
+    """The latest event of the pairs that have a request or a session: the moment that the facts speak of.
+
+    An end counts where a session comes before it, anything else where a request or a start does.
+    """
+    found = []
+    for stream in ordered_pairs(events).values():
+        requested = started = False
+        for row in stream:
+            requested |= row["type"] == "booking_requested"
+            started |= row["type"] == "session_started"
+            if started if row["type"] == "session_ended" else requested or row["type"] == "session_started":
+                found.append(row["at"])
+    return max(found, default=None)
+
+
 # The metrics. Rows are dicts with the columns of the marts; a version holds from `valid_from` to before `valid_to`.
 
 
 def tier_of(mentors: list[dict], mentor_id: str, moment: datetime | None) -> str | None:
-    """The tier of a mentor at a moment, or the latest one when it is None."""
-    versions = sorted((v for v in mentors if v["mentor_id"] == mentor_id), key=lambda v: v["valid_from"])
-    if moment is None:
-        return versions[-1]["tier"] if versions else None
-    for version in versions:
-        if version["valid_from"] <= moment and (version["valid_to"] is None or moment < version["valid_to"]):
-            return version["tier"]
-    return None
+    """The tier of a mentor at a moment, or the latest one when it is None; who has left keeps the last one."""
+    begun = [v for v in mentors if v["mentor_id"] == mentor_id and (moment is None or v["valid_from"] <= moment)]
+    return max(begun, key=lambda version: version["valid_from"])["tier"] if begun else None
 
 
 def session_visits(sessions: list[dict]) -> list[tuple]:

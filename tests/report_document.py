@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from settings import load_settings
+
 TIERS = {"Gold": "top_tier", "Silver": "standard_tier", "Bronze": "standard_tier"}
 GROUPS = {"group_a": ["Gold"], "group_b": ["Silver", "Bronze"]}
 # users, rebooked, mature users, mature rebooked
@@ -33,6 +35,10 @@ def full_document() -> dict[str, Any]:
             "group_b": GROUPS["group_b"],
             "tier_attribution": "current",
             "as_of": "2023-06-30T15:45:00Z",
+            "answered_at": "2023-07-01T16:45:00Z",
+            "taken_in": {"loads": 3, "events": 843, "waiting_loads": 0, "waiting_events": 0},
+            "settings": load_settings().model_variables(),
+            "changed_definitions": [],
         },
         "rebooking": {"sessions": rebooking, "bookings": _rebooking()},
         "intent": {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import duckdb
 
+from analysis.definitions import checksums
 from analysis.marts import COLUMNS
+from analysis.published import REPORTS
 
 TYPES = {
     "string": "TEXT",
@@ -16,8 +18,13 @@ TYPES = {
 
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
-    """Empty tables of every mart and of `stg_events`."""
-    connection.execute("CREATE SCHEMA marts; CREATE SCHEMA staging")
+    """Empty tables of every mart and of `stg_events`, and of what says how the environment was built."""
+    connection.execute("CREATE SCHEMA marts; CREATE SCHEMA staging; CREATE SCHEMA reference; CREATE SCHEMA reports")
+    connection.execute("CREATE TABLE reference.settings (setting TEXT, value TEXT)")
+    connection.execute("CREATE TABLE reference.definitions (module TEXT, checksum TEXT)")
+    connection.executemany("INSERT INTO reference.definitions VALUES (?, ?)", list(checksums().items()))
+    for report in ("rpt_user_outcomes", *REPORTS):
+        connection.execute(f"CREATE TABLE reports.{report} (load_id BIGINT)")
     for name, columns in COLUMNS.items():
         described = ", ".join(f'"{column}" {TYPES[kind]}' for column, kind in columns.items())
         connection.execute(f"CREATE TABLE {place(name)} ({described})")

@@ -159,6 +159,7 @@ def test_a_week_outside_its_limits_is_named(application_warehouse, open_page, mo
     ]
     charts = [{"rate": rate, "center": 0.1, "points": points} for rate in ("cancellation_rate", "no_show_rate")]
     document = answer(application_warehouse) | {"reliability_in_time": {"control_charts": charts}}
+    document["parameters"]["answered_at"] = "2024-01-01T00:00:00Z"
     monkeypatch.setattr(published, "answer", lambda *_, **__: document)
     at = open_page("reliability", application_warehouse)
     assert "Outside the control limits: the week of 2023-01-09." in texts(at)

@@ -59,9 +59,9 @@ def test_columns_are_traced_to_what_they_are_worked_out_from(found):
     sources = {f"{table.name}.{column.name}": column.sources for table in found for column in table.columns}
     assert sources["staging.stg_users.signup_date"] == ("raw.users.signup_date",)
     assert sources["staging.stg_events.precedence"] == ("reference.event_catalogue.precedence",)
-    assert sources["reports.rpt_user_outcomes.tier"] == ("marts.dim_mentors.tier",)
+    assert sources["reports.rpt_user_outcomes.tier"] == ("marts.dim_mentors.tier", "marts.dim_mentors.valid_from")
     assert "marts.fct_bookings.booking_id" in sources["marts.fct_sessions.booking_id"]
-    assert sources["marts.dim_users.valid_to"] == ()
+    assert sources["marts.dim_users.recorded_to"] == ()
 
 
 def boxes(picture: ElementTree.Element) -> dict[str, tuple[float, float]]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import duckdb
+import ibis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.marts import bookings_at, mart, sessions_at
+from settings import HISTORY_START
 from tests import reference
 from tests.conftest import EXAMPLES_FACTOR
 
 DAY = datetime(2023, 1, 1)
+DEFAULT_MINUTES = 30
 # Few users, mentors and instants, so that ties, doubles and limits are common.
 MOMENTS = st.integers(0, 60).map(lambda step: DAY + timedelta(hours=step))
 EVENTS = st.lists(
@@ -32,17 +37,40 @@ EVENTS = st.lists(
 def fact_queries(context) -> dict[str, str]:
     """The SQL that SQLMesh would run for each fact, over all of history."""
     return {
-        name: context.render(f"marts.{name}", start="2000-01-01", end="2100-01-01").sql(dialect="duckdb")
+        name: context.render(f"marts.{name}", start=HISTORY_START, end="2100-01-01").sql(dialect="duckdb")
         for name in ("fct_bookings", "fct_sessions")
     }
 
 
 @pytest.fixture(scope="module")
-def engine(fact_queries, tmp_path_factory):
-    """A database that holds `stg_events` as a table, under the catalog name the queries carry."""
+def engine(context, tmp_path_factory):
+    """A database that holds `stg_events` and empty facts, under the catalog name the queries carry."""
     with duckdb.connect(str(tmp_path_factory.mktemp("engine") / "warehouse.duckdb")) as connection:
         connection.execute("CREATE SCHEMA staging; CREATE SCHEMA marts")
+        for name in ("fct_bookings", "fct_sessions"):
+            types = context.get_model(f"marts.{name}").columns_to_types
+            columns = ", ".join(f"{column} {kind.sql('duckdb')}" for column, kind in types.items())
+            connection.execute(f"CREATE TABLE marts.{name} ({columns})")
         yield connection
+
+
+def build(engine, fact_queries: dict[str, str], events: list[dict]) -> None:
+    engine.execute("""
+        CREATE OR REPLACE TABLE staging.stg_events (
+            event_id TEXT, user_id BIGINT, mentor_id TEXT, occurred_at TIMESTAMP, event_type TEXT, precedence INT,
+            load_id BIGINT
+        )
+    """)
+    if events:
+        engine.executemany(
+            "INSERT INTO staging.stg_events VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (r["event_id"], r["user_id"], r["mentor_id"], r["at"], r["type"], reference.PRECEDENCE[r["type"]], 1)
+                for r in events
+            ],
+        )
+    for name, query in fact_queries.items():
+        engine.execute(f"CREATE OR REPLACE TABLE marts.{name} AS {query}")
 
 
 @settings(max_examples=400 * EXAMPLES_FACTOR, deadline=None)
@@ -50,21 +78,7 @@ def engine(fact_queries, tmp_path_factory):
 def test_facts_equal_the_brute_force_reference(engine, fact_queries, events, data):
     for number, row in enumerate(data.draw(st.permutations(events))):
         row["event_id"] = f"e{number:03}"
-    engine.execute("""
-        CREATE OR REPLACE TABLE staging.stg_events (
-            event_id TEXT, user_id BIGINT, mentor_id TEXT, occurred_at TIMESTAMP, event_type TEXT, precedence INT
-        )
-    """)
-    if events:
-        engine.executemany(
-            "INSERT INTO staging.stg_events VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (r["event_id"], r["user_id"], r["mentor_id"], r["at"], r["type"], reference.PRECEDENCE[r["type"]])
-                for r in events
-            ],
-        )
-    for name, query in fact_queries.items():
-        engine.execute(f"CREATE OR REPLACE TABLE marts.{name} AS {query}")
+    build(engine, fact_queries, events)
     sessions = engine.execute("""
         SELECT user_id, mentor_id, started_at, ended_at, is_duration_estimated FROM marts.fct_sessions ORDER BY ALL
     """).fetchall()
@@ -79,3 +93,38 @@ def test_facts_equal_the_brute_force_reference(engine, fact_queries, events, dat
         WHERE b.session_id IS DISTINCT FROM s.session_id AND (b.session_id IS NOT NULL OR s.booking_id IS NOT NULL)
     """).fetchone()
     assert led_to == (0,)
+    spoken_of = engine.execute("""
+        SELECT MAX(last_event_at) FROM (
+            SELECT last_event_at FROM marts.fct_bookings UNION ALL SELECT last_event_at FROM marts.fct_sessions
+        )
+    """).fetchone()
+    assert spoken_of == (reference.latest_event(events),)
+
+
+@pytest.fixture(scope="module")
+def rows_at() -> Callable[[datetime], list[str]]:
+    """SQL for the rows of bookings and sessions as of a moment, sorted."""
+
+    def queries(as_of: datetime) -> list[str]:
+        bookings = bookings_at(mart("fct_bookings"), as_of)
+        sessions = sessions_at(mart("fct_sessions"), as_of, DEFAULT_MINUTES)
+        # Which event was the last, and by which load it came, is not asked of the past.
+        return [
+            f"SELECT * FROM ({ibis.to_sql(table.drop('last_event_at', 'load_id'), dialect='duckdb')}) ORDER BY ALL"
+            for table in (bookings, sessions)
+        ]
+
+    return queries
+
+
+@settings(max_examples=200 * EXAMPLES_FACTOR, deadline=None)
+@given(events=EVENTS, as_of=MOMENTS)
+def test_facts_as_of_a_moment_are_those_of_the_events_until_then(engine, fact_queries, rows_at, events, as_of):
+    """Every booking, session, status, end and link, as though nothing after the moment had happened."""
+    for number, row in enumerate(events):
+        row["event_id"] = f"e{number:03}"
+    build(engine, fact_queries, events)
+    seen = [engine.execute(query).fetchall() for query in rows_at(as_of)]
+    build(engine, fact_queries, [row for row in events if row["at"] <= as_of])
+    after_all = DAY + timedelta(days=1000)
+    assert seen == [engine.execute(query).fetchall() for query in rows_at(after_all)]

@@ -16,14 +16,18 @@ import pytest
 import presentation
 from analysis.answer import answer
 from analysis.catalogue import PAGE, catalogue
+from analysis.definitions import checksums
+from analysis.marts import UNKNOWN
 from ingest.load import RAW_TABLES
 from settings import PROJECT_ROOT, known_tiers, load_settings
 from tests import small_marts
 from tests.test_answer import run
+from warehouse.environments import Environment, TakenIn
 
 START = datetime(2023, 1, 2, 10)
+OPEN = datetime(9999, 12, 31)
 MENTORS = [
-    {"mentor_id": f"M-{number}", "tier": tier, "valid_from": datetime(1970, 1, 1), "valid_to": None}
+    {"mentor_id": f"M-{number}", "tier": tier, "valid_from": datetime(1970, 1, 1), "valid_to": OPEN}
     for number, tier in enumerate(("Gold", "Gold", "Silver", "Silver", "Bronze"), start=1)
 ]
 
@@ -43,14 +47,14 @@ def booking(user_id: int, mentor: int, moment: datetime, status: str, **times: d
     return row | {"requested_at": moment, "booking_status": status, "is_rescheduled": False} | times
 
 
-def user(user_id: int, company_id: str | None = "c", status: str = "active") -> dict:
-    return {"user_id": user_id, "company_id": company_id, "status": status, "valid_from": START, "valid_to": None}
+def user(user_id: int, company_id: str = "c", status: str = "active") -> dict:
+    return {"user_id": user_id, "company_id": company_id, "status": status, "valid_from": START, "valid_to": OPEN}
 
 
 def filled(sessions: list[dict] = (), bookings: list[dict] = (), users: list[dict] = (), until: float = 200) -> dict:
-    latest = {"event_id": "e", "user_id": 1, "mentor_id": "M-1", "occurred_at": day(until)}
+    latest = {"event_id": "e", "user_id": 1, "mentor_id": "M-1", "occurred_at": day(until), "load_id": 1}
     return {
-        "fct_sessions": list(sessions),
+        "fct_sessions": [row | {"last_event_at": day(until)} for row in sessions],
         "fct_bookings": list(bookings),
         "dim_users": list(users),
         "dim_mentors": MENTORS,
@@ -105,7 +109,7 @@ CASES = {
     "everything at one instant": filled(
         [session(n, mentor, day(0)) for n in (1, 2) for mentor in (1, 3)],
         [booking(1, 1, day(0), "attended", confirmed_at=day(0), session_started_at=day(0))],
-        [user(1), user(2, None)],
+        [user(1), user(2, UNKNOWN)],
         until=0,
     ),
     "busy": busy(),
@@ -122,7 +126,12 @@ def connection() -> Iterator[ibis.BaseBackend]:
 
 def document_of(connection, tables: dict, as_of: datetime | None = None, full: bool = True, **changes) -> dict:
     small_marts.fill(connection.con, tables)
-    return answer(connection, load_settings(**changes), "prod", as_of, full)
+    settings = load_settings(**changes)
+    latest = max((row["last_event_at"] for row in tables.get("fct_sessions", [])), default=None)
+    environment = Environment("prod", latest, 1, TakenIn(1, 1, 0, 0), False, settings.model_variables(), checksums())
+    document = answer(connection, settings, environment, as_of, full)
+    assert document["parameters"]["answered_at"]
+    return document | {"parameters": document["parameters"] | {"answered_at": "2024-01-01T00:00:00Z"}}
 
 
 def as_text(document: dict) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 
 import duckdb
 import pytest
 from click.testing import CliRunner
 
 from cli import cli
-from errors import SourceError
-from ingest.load import ingest, rejected_rows
+from errors import SourceError, WarehouseError
+from ingest.load import find_sources, ingest, rejected_rows, unchanged_loads
 from tests.conftest import MENTORS_CSV, USERS_CSV, event
 
 
@@ -138,6 +139,107 @@ def test_the_change_logs_keep_a_b_a_and_a_leaver(data_folder, warehouse):
     log = query(warehouse, "SELECT tier, is_deleted FROM raw.mentors WHERE mentor_id = 'M-1' ORDER BY load_id")
     assert log == [("Gold", False), ("Silver", False), ("Gold", False), ("Gold", True)]
     assert query(warehouse, "SELECT COUNT(*) FROM raw.mentors WHERE mentor_id = 'M-2'") == [(1,)]
+
+
+# Sheets one after the other: tier and date of mentor M-1, and what becomes of the row.
+SHEETS = {
+    "the same again": ["Gold,2023-02-01 loaded", "Gold,2023-02-01 known"],
+    "no date any more": ["Gold,2023-02-01 loaded", "Gold, known"],
+    "an older date": ["Gold,2023-02-01 loaded", "Gold,2023-01-01 known"],
+    "a later date": ["Gold,2023-02-01 loaded", "Gold,2023-03-01 loaded"],
+    "a date added": ["Gold, loaded", "Gold,2023-01-01 loaded"],
+    "a change without a date": ["Gold,2023-02-01 loaded", "Silver, loaded"],
+    "a change from the same moment": ["Gold,2023-02-01 loaded", "Silver,2023-02-01 loaded"],
+    "a change from before the date": ["Gold,2023-02-01 loaded", "Silver,2023-01-01 outdated"],
+    "a change from before the load": ["Gold, loaded", "Silver,2023-01-01 loaded"],
+    "older than a date before the last row": [
+        "Gold,2023-02-01 loaded",
+        "Silver, loaded",
+        "Bronze,2023-01-01 outdated",
+    ],
+    "a date added that is older than one before": [
+        "Gold,2023-02-01 loaded",
+        "Silver, loaded",
+        "Silver,2023-01-01 outdated",
+    ],
+    "announced again": ["Gold,2023-02-01 loaded", "Silver,2999-01-01 loaded", "Silver,2999-01-01 known"],
+    "announced for an earlier day": ["Gold,2023-02-01 loaded", "Silver,2999-01-01 loaded", "Silver,2998-01-01 loaded"],
+    "announced, and there already": ["Gold,2023-02-01 loaded", "Silver,2999-01-01 loaded", "Silver, loaded"],
+    "announced, and taken back": ["Gold,2023-02-01 loaded", "Silver,2999-01-01 loaded", "Gold,2023-02-01 loaded"],
+    "announced, then a stale sheet": [
+        "Gold,2023-02-01 loaded",
+        "Silver,2999-01-01 loaded",
+        "Bronze,2023-01-01 outdated",
+    ],
+    "announced, then a stale sheet with the same tier": [
+        "Gold,2023-02-01 loaded",
+        "Silver,2999-01-01 loaded",
+        "Silver,2023-01-01 outdated",
+    ],
+    "left and returned": ["Gold,2023-02-01 loaded", "", "Gold,2023-01-01 loaded"],
+    "older than a date before leaving": ["Gold,2023-02-01 loaded", "", "Gold, loaded", "Silver,2023-01-01 loaded"],
+}
+
+
+def load_sheets(data_folder, warehouse, rows):
+    """Load sheets with a row of mentor M-1 each, or none; the loads."""
+    for number, row in enumerate(rows, start=1):
+        others = f"M-2,1.{'0' * number},Gold,\n"  # written otherwise each time: no file is the same as before
+        sheet = "mentor_id,hourly_rate,tier,updated_at\n" + (f"M-1,100,{row}\n" if row else "") + others
+        yield ingest(warehouse, data_folder(mentors=sheet))[1]
+
+
+@pytest.mark.parametrize("case", SHEETS)
+def test_what_of_a_later_sheet_is_loaded(data_folder, warehouse, case):
+    rows = [row.partition(" ")[::2] for row in SHEETS[case]]
+    loads = load_sheets(data_folder, warehouse, [row for row, _ in rows])
+    for number, ((_, fate), load) in enumerate(zip(rows, loads, strict=True)):
+        found = Counter(loaded=load.rows_loaded, known=load.rows_known, outdated=load.rows_rejected)
+        assert +found == Counter(["known" if number else "loaded"]) + Counter([fate] if fate else [])
+    assert {reason for _, _, _, reason, _ in rejected_rows(warehouse)} <= {"outdated"}
+
+
+def test_an_announcement_that_was_taken_back_makes_nothing_outdated_when_its_day_has_come(data_folder, warehouse):
+    rows = ["Gold,2023-01-01", "Silver,2999-01-01", "Gold,2023-02-01", "Bronze,2023-03-01"]
+    loads = load_sheets(data_folder, warehouse, rows)
+    for _ in rows[:3]:
+        next(loads)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("UPDATE raw.mentors SET updated_at = '2023-06-01' WHERE updated_at = '2999-01-01'")
+    assert next(loads).rows_rejected == 0
+
+
+def test_a_confirmation_is_noted_as_no_change(data_folder, warehouse):
+    loads = list(load_sheets(data_folder, warehouse, ["Gold,", "Gold,2023-01-01", "Silver,", "Silver,2023-02-01", ""]))
+    assert [load.notes for load in loads] == [
+        (),
+        (),
+        ("mentor M-1 changes from Gold to Silver",),
+        (),
+        ("mentor M-1 has left the sheet",),
+    ]
+
+
+def test_what_is_missing_of_a_user_stays_missing_in_the_log(data_folder, warehouse):
+    header, *_ = USERS_CSV.splitlines()
+    ingest(warehouse, data_folder(users=f"{header}\n1,,2023-01-01, \n"))
+    assert query(warehouse, "SELECT company_id, status FROM raw.users") == [(None, None)]
+
+
+def test_a_warehouse_of_an_earlier_version_is_refused_and_stays_as_it_is(data_folder, warehouse):
+    ingest(warehouse, data_folder())
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("ALTER TABLE raw.users ADD COLUMN effective_at TIMESTAMP")
+    before = warehouse.read_bytes()
+    folder = data_folder(events=[event("new")])
+    for load in (ingest, lambda *_: unchanged_loads(warehouse, find_sources(folder))):
+        with pytest.raises(WarehouseError) as refusal:
+            load(warehouse, folder)
+        assert str(refusal.value) == (
+            "the warehouse was built by an earlier version, which kept less of users and mentors; "
+            "rebuild it: python cli.py reset --yes, then python cli.py refresh with all files"
+        )
+    assert warehouse.read_bytes() == before
 
 
 def test_a_rejected_mentor_row_does_not_close_the_mentor(data_folder, warehouse):

@@ -75,15 +75,17 @@ def test_a_time_limit_ends_a_refresh_within_sqlmesh(published, logs):
 import sys
 import pipeline.transform
 from cli import cli
-def slow(self):
+from sqlmesh import Context
+def slow(config, environment):
+    context = Context(paths=["."], config=config)
     # As SQLMesh does with the failure of one model: keep it, and go on to the next.
     for model in "ab":
         try:
-            self.adapter.execute("{QUERY}")
+            context.engine_adapter.execute("{QUERY}")
         except Exception:
             pass
-        self.context.run(select_models=["marts.dim_users"], ignore_cron=True)
-pipeline.transform._Work.bring_up_to_date = slow
+        context.run(environment, select_models=["marts.dim_users"], ignore_cron=True)
+pipeline.transform._run = slow
 cli(sys.argv[1:])
 """
     command = Command(PROJECT_ROOT, "-c", script, "--warehouse", str(published), "refresh", "--timeout", "8")

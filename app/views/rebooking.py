@@ -41,10 +41,15 @@ DEFINITIONS = """
 def show() -> None:
     st.title("Rebooking")
     _say_what_the_address_gets_wrong()
-    settings = load_settings()
-    environment = chosen_environment(settings)
-    settings, approach, maturity = _choice(settings)
-    document = published.answer(settings, environment)
+    environment = chosen_environment(load_settings())
+    built = published.settings_as_built(load_settings(), environment)
+    settings, approach, maturity = _choice(built)
+    window = "rebooking_window_days"
+    if settings.rebooking_window_days == built.rebooking_window_days:
+        here = load_settings().rebooking_window_days
+        document = published.answer(settings.model_copy(update={window: here}), environment)
+    else:
+        document = published.answer(settings, environment, asked=(window,))
     if maturity == "mature":
         document = mature_only(document, settings.confidence_level)
     part = document["rebooking"][approach]
@@ -62,10 +67,7 @@ def show() -> None:
     )
     with st.expander("Definitions"):
         st.markdown(DEFINITIONS)
-    as_of = document["parameters"]["as_of"]
-    st.caption(
-        verbatim(f"As of {as_of}, environment {environment}. The address of this page holds the choice made here.")
-    )
+    st.caption(verbatim(f"{presentation.spoken_of(document)} The address of this page holds the choice made here."))
 
 
 def _say_what_the_address_gets_wrong() -> None:

@@ -25,8 +25,8 @@ SHOWN_REJECTS = 1000
 @page
 def show() -> None:
     st.title("Reliability")
-    settings = load_settings()
-    environment = chosen_environment(settings)
+    environment = chosen_environment(load_settings())
+    settings = published.settings_as_built(load_settings(), environment)
     document = published.answer(settings, environment, full=True)
     part = document["reliability"]
     st.header(verbatim(presentation.reliability_sentence(document)))
@@ -37,7 +37,7 @@ def show() -> None:
     _table(header, [[verbatim(cell) for cell in row] for row in presentation.reliability_rows(document)])
     _weeks(document["reliability_in_time"], settings)
     _rejects(settings)
-    st.caption(verbatim(f"As of {document['parameters']['as_of']}, environment {environment}."))
+    st.caption(verbatim(presentation.spoken_of(document)))
 
 
 def _table(header: list[str], rows: list[list[str]]) -> None:

@@ -1,9 +1,8 @@
 MODEL (
   name marts.fct_bookings,
-  kind INCREMENTAL_BY_TIME_RANGE (
-    time_column requested_at
+  kind INCREMENTAL_BY_UNIQUE_KEY (
+    unique_key booking_id
   ),
-  allow_partials TRUE,
   owner analytics,
   description 'One row per booking: a request and what the events of the same user and mentor say of it until their next request. What depends on today (no-show, orphan) is derived by the reports.',
   column_descriptions (
@@ -17,7 +16,10 @@ MODEL (
     session_started_at = 'UTC start of the session it led to; null unless the booking is attended',
     session_id = 'The session it led to; null unless the booking is attended',
     is_confirmation_missing = 'Attended without a confirmation before the session',
-    is_rescheduled = 'Cancelled, and the same pair asked again within the reschedule hours'
+    is_rescheduled = 'Cancelled, and the same pair asked again within the reschedule hours',
+    next_requested_at = 'UTC time of the next request of the same pair; null without one',
+    last_event_at = 'UTC time of the latest event of the booking, its request included',
+    load_id = 'The newest load among the events of the pair'
   ),
   grain booking_id,
   references (user_id, mentor_id, session_id),
@@ -34,19 +36,30 @@ MODEL (
   )
 );
 
+/* Pairs with events of loads that this table does not hold yet, or all of them where it is built from its start. */
 WITH affected_pairs AS (
-  SELECT DISTINCT
+  SELECT
     user_id,
-    mentor_id
+    mentor_id,
+    MAX(load_id) AS load_id
   FROM staging.stg_events
   WHERE
-    event_type = 'booking_requested' AND occurred_at BETWEEN @start_ts AND @end_ts
+    @start_ds <= @VAR('history_start')
+    OR load_id > (
+      SELECT
+        COALESCE(MAX(known.load_id), 0)
+      FROM marts.fct_bookings AS known
+    )
+  GROUP BY
+    user_id,
+    mentor_id
 ), ordered_events AS (
   SELECT
     events.user_id,
     events.mentor_id,
     events.event_type,
     events.occurred_at,
+    affected_pairs.load_id,
     MAX(CASE WHEN events.event_type = 'booking_requested' THEN events.occurred_at END) OVER (
       PARTITION BY events.user_id, events.mentor_id
       ORDER BY events.occurred_at, events.precedence
@@ -65,7 +78,9 @@ WITH affected_pairs AS (
     requested_at,
     MIN(CASE WHEN event_type = 'booking_confirmed' THEN occurred_at END) AS confirmed_at,
     MIN(CASE WHEN event_type = 'booking_cancelled' THEN occurred_at END) AS cancelled_at,
-    MIN(CASE WHEN event_type = 'session_started' THEN occurred_at END) AS session_started_at
+    MIN(CASE WHEN event_type = 'session_started' THEN occurred_at END) AS session_started_at,
+    MAX(occurred_at) AS last_event_at,
+    MAX(load_id) AS load_id
   FROM ordered_events
   WHERE
     NOT requested_at IS NULL
@@ -90,7 +105,9 @@ WITH affected_pairs AS (
       THEN 'confirmed'
       ELSE 'pending'
     END AS booking_status,
-    LEAD(requested_at) OVER (PARTITION BY user_id, mentor_id ORDER BY requested_at) AS next_requested_at
+    LEAD(requested_at) OVER (PARTITION BY user_id, mentor_id ORDER BY requested_at) AS next_requested_at,
+    last_event_at,
+    load_id
   FROM bookings
 )
 SELECT
@@ -112,7 +129,8 @@ SELECT
   (
     booking_status = 'cancelled'
     AND COALESCE(next_requested_at <= cancelled_at + INTERVAL '1' HOUR * @reschedule_hours, FALSE)
-  )::BOOLEAN AS is_rescheduled
+  )::BOOLEAN AS is_rescheduled,
+  next_requested_at::TIMESTAMP AS next_requested_at,
+  last_event_at::TIMESTAMP AS last_event_at,
+  load_id::BIGINT AS load_id
 FROM outcomes
-WHERE
-  requested_at BETWEEN @start_ts AND @end_ts

@@ -1,9 +1,8 @@
 MODEL (
   name marts.fct_sessions,
-  kind INCREMENTAL_BY_TIME_RANGE (
-    time_column started_at
+  kind INCREMENTAL_BY_UNIQUE_KEY (
+    unique_key session_id
   ),
-  allow_partials TRUE,
   owner analytics,
   description 'One row per session: a start, and its end where the events tell one before the next start of the same user and mentor and within the longest session.',
   column_descriptions (
@@ -14,7 +13,9 @@ MODEL (
     ended_at = 'UTC end, estimated where the events tell none',
     duration_minutes = 'Length in minutes, with a fraction',
     is_duration_estimated = 'The end is the start plus the default session length',
-    booking_id = 'The booking that led to it; null for a walk-in and for every further session of one booking'
+    booking_id = 'The booking that led to it; null for a walk-in and for every further session of one booking',
+    last_event_at = 'UTC time of the latest event of the session: its start or an end before the next start of the pair',
+    load_id = 'The newest load among the events of the pair'
   ),
   grain session_id,
   references (user_id, mentor_id, booking_id),
@@ -29,19 +30,31 @@ MODEL (
   )
 );
 
+/* Pairs with events of loads that this table does not hold yet, or all of them where it is built from its start. A
+request counts, too: it may lead to a session that is there already. */
 WITH affected_pairs AS (
-  SELECT DISTINCT
+  SELECT
     user_id,
-    mentor_id
+    mentor_id,
+    MAX(load_id) AS load_id
   FROM staging.stg_events
   WHERE
-    event_type = 'session_started' AND occurred_at BETWEEN @start_ts AND @end_ts
+    @start_ds <= @VAR('history_start')
+    OR load_id > (
+      SELECT
+        COALESCE(MAX(known.load_id), 0)
+      FROM marts.fct_sessions AS known
+    )
+  GROUP BY
+    user_id,
+    mentor_id
 ), ordered_events AS (
   SELECT
     events.user_id,
     events.mentor_id,
     events.event_type,
     events.occurred_at,
+    affected_pairs.load_id,
     MAX(CASE WHEN events.event_type = 'session_started' THEN events.occurred_at END) OVER (
       PARTITION BY events.user_id, events.mentor_id
       ORDER BY events.occurred_at, events.precedence
@@ -58,7 +71,9 @@ WITH affected_pairs AS (
     user_id,
     mentor_id,
     started_at,
-    MIN(CASE WHEN event_type = 'session_ended' THEN occurred_at END) AS first_ended_at
+    MIN(CASE WHEN event_type = 'session_ended' THEN occurred_at END) AS first_ended_at,
+    MAX(occurred_at) AS last_event_at,
+    MAX(load_id) AS load_id
   FROM ordered_events
   WHERE
     NOT started_at IS NULL
@@ -74,7 +89,9 @@ WITH affected_pairs AS (
     CASE
       WHEN first_ended_at <= started_at + INTERVAL '1' HOUR * @max_session_hours
       THEN first_ended_at
-    END AS observed_ended_at
+    END AS observed_ended_at,
+    last_event_at,
+    load_id
   FROM first_ends
 ), completed AS (
   SELECT
@@ -82,7 +99,9 @@ WITH affected_pairs AS (
     mentor_id,
     started_at,
     COALESCE(observed_ended_at, started_at + INTERVAL '1' MINUTE * @default_session_minutes) AS ended_at,
-    observed_ended_at IS NULL AS is_duration_estimated
+    observed_ended_at IS NULL AS is_duration_estimated,
+    last_event_at,
+    load_id
   FROM sessions
 )
 SELECT
@@ -95,11 +114,11 @@ SELECT
     DATE_DIFF('MICROSECOND', completed.started_at, completed.ended_at) / 60000000.0
   )::DOUBLE AS duration_minutes,
   completed.is_duration_estimated::BOOLEAN AS is_duration_estimated,
-  bookings.booking_id::TEXT AS booking_id
+  bookings.booking_id::TEXT AS booking_id,
+  completed.last_event_at::TIMESTAMP AS last_event_at,
+  completed.load_id::BIGINT AS load_id
 FROM completed
 LEFT JOIN marts.fct_bookings AS bookings
   ON completed.user_id = bookings.user_id
   AND completed.mentor_id = bookings.mentor_id
   AND completed.started_at = bookings.session_started_at
-WHERE
-  completed.started_at BETWEEN @start_ts AND @end_ts

@@ -6,14 +6,13 @@ from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
 from analysis.cohorts import cohort_counts
-from analysis.marts import mart
+from analysis.marts import latest_event, mart
 
 
 @model(
     "reports.rpt_cohorts",
     is_sql=True,
     kind="FULL",
-    allow_partials=True,
     owner="analytics",
     description="One row per month and tier of the first session: its users, and how many of them rebooked.",
     grain=["(month, tier)"],
@@ -26,6 +25,7 @@ from analysis.marts import mart
         "mature_users": "Users whose whole window lies before the latest event",
         "mature_rebooked": "Of the mature users, those who rebooked",
         "is_mature": "The window of whoever came in the month's last moment has passed; until then the rate is too low",
+        "load_id": "The newest load that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("month", "tier", "users", "rebooked", "is_mature")}),
@@ -36,5 +36,7 @@ from analysis.marts import mart
 )
 def entrypoint(evaluator: MacroEvaluator) -> str:
     window_days = evaluator.var("rebooking_window_days")
-    as_of = mart("stg_events").occurred_at.max().as_scalar()
-    return str(ibis.to_sql(cohort_counts(mart("rpt_user_outcomes"), window_days, as_of), dialect="duckdb"))
+    as_of = latest_event(mart("fct_sessions"), mart("fct_bookings"))
+    outcomes = mart("rpt_user_outcomes")
+    counts = cohort_counts(outcomes, window_days, as_of).mutate(load_id=outcomes.load_id.max().as_scalar())
+    return str(ibis.to_sql(counts, dialect="duckdb"))

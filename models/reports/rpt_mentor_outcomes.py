@@ -13,7 +13,6 @@ from analysis.mentors import mentor_counts
     "reports.rpt_mentor_outcomes",
     is_sql=True,
     kind="FULL",
-    allow_partials=True,
     owner="analytics",
     description="One row per mentor with a tier who was some user's first: these users, and how many rebooked.",
     grain=["mentor_id"],
@@ -25,6 +24,7 @@ from analysis.mentors import mentor_counts
         "rebooked": "Of these, users with a later session with any mentor within the rebooking window",
         "mature_users": "Users whose whole window lies before the latest event",
         "mature_rebooked": "Of the mature users, those who rebooked",
+        "load_id": "The newest load that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("mentor_id", "tier", "users", "rebooked")}),
@@ -33,4 +33,6 @@ from analysis.mentors import mentor_counts
     ],
 )
 def entrypoint(evaluator: MacroEvaluator) -> str:
-    return str(ibis.to_sql(mentor_counts(mart("rpt_user_outcomes")), dialect="duckdb"))
+    outcomes = mart("rpt_user_outcomes")
+    counts = mentor_counts(outcomes).mutate(load_id=outcomes.load_id.max().as_scalar())
+    return str(ibis.to_sql(counts, dialect="duckdb"))

@@ -13,7 +13,6 @@ from analysis.rebooking import rebooking_counts
     "reports.rpt_rebooking_by_tier",
     is_sql=True,
     kind="FULL",
-    allow_partials=True,
     owner="analytics",
     description="One row per tier: users by the tier of the mentor of their first session, and how many rebooked.",
     grain=["tier"],
@@ -24,6 +23,7 @@ from analysis.rebooking import rebooking_counts
         "rebooked": "Of these, users with a later session within the rebooking window",
         "mature_users": "Users whose whole window lies before the latest event",
         "mature_rebooked": "Of the mature users, those who rebooked",
+        "load_id": "The newest load that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("tier", "users", "rebooked", "mature_users", "mature_rebooked")}),
@@ -32,4 +32,6 @@ from analysis.rebooking import rebooking_counts
     ],
 )
 def entrypoint(evaluator: MacroEvaluator) -> str:
-    return str(ibis.to_sql(rebooking_counts(mart("rpt_user_outcomes")), dialect="duckdb"))
+    outcomes = mart("rpt_user_outcomes")
+    counts = rebooking_counts(outcomes).mutate(load_id=outcomes.load_id.max().as_scalar())
+    return str(ibis.to_sql(counts, dialect="duckdb"))

@@ -5,7 +5,7 @@ from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
-from analysis.marts import mart
+from analysis.marts import latest_marts, mart, newest_load
 from analysis.rebooking import with_tier
 from analysis.reliability import booking_outcomes, reliability_counts
 
@@ -14,9 +14,20 @@ from analysis.reliability import booking_outcomes, reliability_counts
     "reports.rpt_reliability_by_tier",
     is_sql=True,
     kind="FULL",
-    allow_partials=True,
     owner="analytics",
     description="One row per tier, and one without a tier for mentors no sheet knew: what became of the bookings.",
+    columns={
+        "tier": "TEXT",
+        "bookings": "BIGINT",
+        "attended": "BIGINT",
+        "cancelled": "BIGINT",
+        "rescheduled": "BIGINT",
+        "no_show": "BIGINT",
+        "upcoming": "BIGINT",
+        "orphan": "BIGINT",
+        "open": "BIGINT",
+        "load_id": "BIGINT",
+    },
     grain=["tier"],
     references=["tier"],
     column_descriptions={
@@ -29,6 +40,7 @@ from analysis.reliability import booking_outcomes, reliability_counts
         "upcoming": "Confirmed within the grace days",
         "orphan": "Requests unanswered for longer than the grace days before the latest event",
         "open": "Requests unanswered within the grace days",
+        "load_id": "The newest load that the report was built from",
     },
     audits=[
         ("unique_values", {"columns": exp.array("tier")}),
@@ -37,9 +49,10 @@ from analysis.reliability import booking_outcomes, reliability_counts
     ],
 )
 def entrypoint(evaluator: MacroEvaluator) -> str:
-    as_of = mart("stg_events").occurred_at.max().as_scalar()
-    bookings = with_tier(mart("fct_bookings"), mart("dim_mentors"), "current", "requested_at")
+    marts = latest_marts(mart)
+    bookings = with_tier(marts.bookings, marts.mentors, "current", "requested_at")
     no_show_grace_days = evaluator.var("no_show_grace_days")
     orphan_grace_days = evaluator.var("orphan_grace_days")
-    outcomes = booking_outcomes(bookings, as_of, no_show_grace_days, orphan_grace_days)
-    return str(ibis.to_sql(reliability_counts(outcomes), dialect="duckdb"))
+    outcomes = booking_outcomes(bookings, marts.as_of, no_show_grace_days, orphan_grace_days)
+    counts = reliability_counts(outcomes).mutate(load_id=newest_load(mart))
+    return str(ibis.to_sql(counts, dialect="duckdb"))

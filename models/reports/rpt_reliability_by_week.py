@@ -5,7 +5,7 @@ from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
-from analysis.marts import mart
+from analysis.marts import latest_marts, mart, newest_load
 from analysis.reliability import booking_outcomes, weekly_counts
 
 
@@ -13,7 +13,6 @@ from analysis.reliability import booking_outcomes, weekly_counts
     "reports.rpt_reliability_by_week",
     is_sql=True,
     kind="FULL",
-    allow_partials=True,
     owner="analytics",
     description="One row per week in which somebody asked for a booking: what became of the week's bookings.",
     grain=["week"],
@@ -27,6 +26,7 @@ from analysis.reliability import booking_outcomes, weekly_counts
         "upcoming": "Confirmed within the grace days",
         "orphan": "Requests unanswered for longer than the grace days before the latest event",
         "open": "Requests unanswered within the grace days",
+        "load_id": "The newest load that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("week", "bookings")}),
@@ -35,8 +35,9 @@ from analysis.reliability import booking_outcomes, weekly_counts
     ],
 )
 def entrypoint(evaluator: MacroEvaluator) -> str:
-    as_of = mart("stg_events").occurred_at.max().as_scalar()
     no_show_grace_days = evaluator.var("no_show_grace_days")
     orphan_grace_days = evaluator.var("orphan_grace_days")
-    outcomes = booking_outcomes(mart("fct_bookings"), as_of, no_show_grace_days, orphan_grace_days)
-    return str(ibis.to_sql(weekly_counts(outcomes), dialect="duckdb"))
+    marts = latest_marts(mart)
+    outcomes = booking_outcomes(marts.bookings, marts.as_of, no_show_grace_days, orphan_grace_days)
+    counts = weekly_counts(outcomes).mutate(load_id=newest_load(mart))
+    return str(ibis.to_sql(counts, dialect="duckdb"))

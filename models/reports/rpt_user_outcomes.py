@@ -5,7 +5,7 @@ from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
-from analysis.marts import mart
+from analysis.marts import latest_marts, mart, newest_load
 from analysis.rebooking import session_visits, user_outcomes, with_tier
 
 
@@ -13,7 +13,6 @@ from analysis.rebooking import session_visits, user_outcomes, with_tier
     "reports.rpt_user_outcomes",
     is_sql=True,
     kind="FULL",
-    allow_partials=True,
     owner="analytics",
     description="One row per user with a session: the first one, its mentor's tier, and whether the user rebooked.",
     columns={
@@ -24,6 +23,7 @@ from analysis.rebooking import session_visits, user_outcomes, with_tier
         "is_rebooked": "BOOLEAN",
         "is_mature": "BOOLEAN",
         "tier": "TEXT",
+        "load_id": "BIGINT",
     },
     grain=["user_id"],
     references=["mentor_id"],
@@ -35,6 +35,7 @@ from analysis.rebooking import session_visits, user_outcomes, with_tier
         "is_rebooked": "The next session started within the rebooking window",
         "is_mature": "The whole rebooking window lies before the latest event",
         "tier": "The mentor's latest known tier; null for a mentor no sheet knew",
+        "load_id": "The newest load that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("user_id", "mentor_id", "first_at", "is_rebooked", "is_mature")}),
@@ -43,6 +44,7 @@ from analysis.rebooking import session_visits, user_outcomes, with_tier
 )
 def entrypoint(evaluator: MacroEvaluator) -> str:
     window_days = evaluator.var("rebooking_window_days")
-    as_of = mart("stg_events").occurred_at.max().as_scalar()
-    outcomes = user_outcomes(session_visits(mart("fct_sessions")), window_days, as_of)
-    return str(ibis.to_sql(with_tier(outcomes, mart("dim_mentors"), "current", "first_at"), dialect="duckdb"))
+    marts = latest_marts(mart)
+    outcomes = user_outcomes(session_visits(marts.sessions), window_days, marts.as_of)
+    tiered = with_tier(outcomes, marts.mentors, "current", "first_at")
+    return str(ibis.to_sql(tiered.mutate(load_id=newest_load(mart)), dialect="duckdb"))

@@ -14,7 +14,8 @@ MODEL (
     cancellation_reason = 'Why it was cancelled, where the tool says so',
     confirmed_start_time = 'Agreed start, as the tool wrote it',
     requested_duration_minutes = 'Wanted length in minutes, as the tool wrote it',
-    duration_seconds = 'Measured length in seconds, as the tool wrote it'
+    duration_seconds = 'Measured length in seconds, as the tool wrote it',
+    load_id = 'The load that brought the event'
   ),
   grain event_id,
   references (user_id, mentor_id, event_type),
@@ -37,7 +38,8 @@ SELECT
   events.cancellation_reason::TEXT AS cancellation_reason,
   events.confirmed_start_time::TEXT AS confirmed_start_time,
   events.requested_duration_minutes::TEXT AS requested_duration_minutes,
-  events.duration_seconds::TEXT AS duration_seconds
+  events.duration_seconds::TEXT AS duration_seconds,
+  events.load_id::BIGINT AS load_id
 FROM raw.booking_events AS events
 LEFT JOIN reference.event_catalogue AS event_catalogue
   ON events.event_type = event_catalogue.event_type

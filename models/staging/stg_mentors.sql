@@ -2,15 +2,15 @@ MODEL (
   name staging.stg_mentors,
   kind VIEW,
   owner analytics,
-  description 'One row per change of a mentor: a state that a sheet told, with the time from which it holds, or the mentor''s leaving the sheet.',
+  description 'One row per state of a mentor that a load gave, the leaving of the sheet included, with the time from which it holds. A later load may overtake it.',
   column_descriptions (
     mentor_id = 'The mentor',
     tier = 'Tier, title case',
-    hourly_rate = 'Price of an hour, in the currency of the sheet',
+    hourly_rate = 'Price of an hour, in the currency of the sheet; null where it has none',
     is_deleted = 'The mentor has left the sheet',
-    effective_at = 'UTC time from which this state holds: the time the sheet gives where that lies after the start of the state before, else the beginning of time for the first state and the load for a later one',
-    loaded_at = 'UTC time of the load that told it',
-    load_id = 'The load that told it'
+    effective_at = 'UTC time from which this state holds: updated_at; where the sheet gives none, the beginning of time for the first state and the load for a later one; the load for leaving',
+    loaded_at = 'UTC time of the load that gave it',
+    load_id = 'The load that gave it'
   ),
   grain (mentor_id, load_id),
   audits (
@@ -24,7 +24,13 @@ SELECT
   tier::TEXT AS tier,
   hourly_rate::DECIMAL(18, 4) AS hourly_rate,
   is_deleted::BOOLEAN AS is_deleted,
-  effective_at::TIMESTAMP AS effective_at,
+  CASE
+    WHEN is_deleted
+    THEN loaded_at
+    WHEN ROW_NUMBER() OVER (PARTITION BY mentor_id ORDER BY load_id) = 1
+    THEN COALESCE(updated_at, '1970-01-01'::TIMESTAMP)
+    ELSE COALESCE(updated_at, loaded_at)
+  END::TIMESTAMP AS effective_at,
   loaded_at::TIMESTAMP AS loaded_at,
   load_id::BIGINT AS load_id
 FROM raw.mentors

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ingest.load_history import LoadHistory
+from presentation import spoken_of
 from reporting.content import Column, Section, Table
 from reporting.sections.wording import count_of, words
 from settings import Settings
@@ -99,8 +100,7 @@ def provenance(document: Row, settings: Settings, loads: LoadHistory, version: s
         "provenance",
         "How it was made",
         [
-            f"mentor-analytics {version}, environment {parameters['environment']}, gateway {parameters['gateway']}, "
-            f"as of {parameters['as_of']}.",
+            f"mentor-analytics {version}, gateway {parameters['gateway']}. {spoken_of(document)}",
             made_of,
             values,
         ],

@@ -21,9 +21,10 @@ def test_a_rate_at_its_threshold_passes_and_one_above_fails(data_folder, warehou
         for hour, kind in (("10", "booking_requested"), ("11", "booking_cancelled"))
         if number == 1 or kind == "booking_requested"
     ]
-    run(warehouse, "refresh", "--data", str(data_folder(events=cancelled)))
     for threshold, status in (("0.5", "pass"), ("0.49", "fail")):
         monkeypatch.setenv("MENTOR_MAX_CANCELLATION_RATE", threshold)
+        warehouse.unlink(missing_ok=True)
+        run(warehouse, "refresh", "--data", str(data_folder(events=cancelled)))
         checks = {check["name"]: check for check in answer(warehouse)["reliability"]["checks"]}
         assert (checks["cancellation_rate"]["value"], checks["cancellation_rate"]["status"]) == (0.5, status)
     # Nobody attended and nobody failed to: there is no rate to judge.

@@ -1,0 +1,233 @@
+"""Any order of loads, plans, runs, promotions, ways back, restatements and refreshes gives what a rebuild gives.
+
+Never weaken: this is the promise of the project. After every step each environment either holds all that `raw`
+says, row for row, or says that it is behind; and after its own run it holds all of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, assume, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from benchmarks.kill import content
+from ingest.load import ingest
+from settings import Settings
+from tests import reference
+from tests.bare_sqlmesh import Warehouse, copy_of_models
+from tests.conftest import EXAMPLES_FACTOR, event
+from tests.test_answer import run
+from tests.test_history import EXPORT, SHEET, mentors_replay, typed, users_replay
+from warehouse.environments import schema
+
+DAY = datetime(2023, 1, 1)
+# Late events, events of the same instant, and some ahead of this machine's clock.
+MOMENTS = st.one_of(
+    st.integers(0, 40).map(lambda step: DAY + timedelta(hours=6 * step)),
+    st.integers(1, 20).map(lambda hours: datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=hours)),
+)
+EVENTS = st.lists(
+    st.tuples(
+        st.integers(1, 2),
+        st.sampled_from(["M-1", "M-2"]),
+        MOMENTS,
+        st.sampled_from(list(reference.PRECEDENCE)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+# The working trees that are planned: settings, or a change of the models' files.
+SETTINGS = [
+    {},
+    {"default_session_minutes": 45},
+    {"reschedule_hours": 3},
+    {"rebooking_window_days": 7},
+]
+ONE_COLUMN_MORE = (
+    "models/marts/fct_sessions.sql",
+    "  completed.load_id::BIGINT AS load_id\n",
+    "  completed.load_id::BIGINT AS load_id,\n  1::INT AS one\n",
+    "    load_id = 'The newest load among the events of the pair'\n",
+    "    load_id = 'The newest load among the events of the pair',\n    one = 'One'\n",
+)
+FACTS = ("marts.fct_bookings", "marts.fct_sessions")
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """A warehouse, its working tree, and what each environment was built with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.bare = Warehouse(self.folder)
+        self.project = self.bare.root
+        self.with_column = copy_of_models(self.folder / "with_column")
+        file, *edits = ONE_COLUMN_MORE
+        text = (self.with_column / file).read_text()
+        for old, new in zip(edits[::2], edits[1::2], strict=True):
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        (self.with_column / file).write_text(text)
+        self.built: dict[str, Settings] = {}
+        self.replays = {"mentors": mentors_replay(), "users": users_replay()}
+        self.newest = dict.fromkeys(self.replays, 0)
+        self.sheet: dict = {"M-1": ("Gold", "200", None)}
+        self.export: dict = {1: ("7", "2023-02-01", "active", None)}
+        self.events = 0
+
+    def teardown(self) -> None:
+        if "prod" in self.built:
+            self.plan("prod")
+            self.run("prod")
+            assert content(self.bare.rebuilt(self.folder / "rebuilt").file) == content(self.bare.file)
+        shutil.rmtree(self.folder)
+
+    # --- steps ---
+
+    @initialize(events=EVENTS)
+    def begin(self, events: list) -> None:
+        self.load(events)
+        self.plan("prod")
+
+    @rule(events=EVENTS)
+    def load(self, events: list) -> None:
+        self._write(events)
+        ingest(self.bare.file, self.bare.data)
+        self._replay()
+
+    @rule(sheet=SHEET, export=EXPORT)
+    def load_states(self, sheet: dict, export: dict) -> None:
+        self.sheet, self.export = sheet, export or self.export
+        self.load([])
+
+    @rule(events=EVENTS)
+    def refresh(self, events: list) -> None:
+        self._write(events)
+        run(self.bare.file, "refresh", "--data", str(self.bare.data))
+        self._replay()
+        assert not self.bare.environment("prod").is_behind
+
+    @rule(environment=st.sampled_from(["prod", "dev"]))
+    def run(self, environment: str) -> None:
+        assume(environment in self.built)
+        self.bare.run(environment)
+        assert not self.bare.environment(environment).is_behind
+
+    @rule(environment=st.sampled_from(["prod", "dev"]))
+    def run_with_the_clock_set_back(self, environment: str) -> None:
+        """SQLMesh takes it for done, or not: either way no environment may say more than it holds."""
+        assume(environment in self.built)
+        back = datetime.now(UTC) - timedelta(minutes=5)
+        self.bare.run(environment, execution_time=back, end=back)
+
+    @rule(environment=st.sampled_from(["prod", "dev"]))
+    def plan(self, environment: str) -> None:
+        self.bare.plan(environment)
+        self.built[environment] = self.bare.settings
+
+    @rule(changes=st.sampled_from(SETTINGS), has_column=st.booleans())
+    def edit(self, changes: dict, has_column: bool) -> None:
+        self.bare.changes = changes
+        self.bare.root = self.with_column if has_column else self.project
+
+    @precondition(lambda self: self.built.get("prod") == self.bare.settings)
+    @rule(models=st.sampled_from([FACTS, FACTS[:1], FACTS[1:]]))
+    def restate(self, models: tuple[str, ...]) -> None:
+        self.bare.plan("prod", restate_models=list(models))
+        self.built["prod"] = self.bare.settings
+
+    # --- what has to hold after each ---
+
+    @invariant()
+    def every_environment_holds_everything_or_says_what_waits(self) -> None:
+        for name, built in self.built.items():
+            environment = self.bare.environment(name)
+            is_complete = self.bare.facts(name) == self.bare.expected_facts(built) and all(
+                self._versions(name, source) == replay.versions() for source, replay in self.replays.items()
+            )
+            assert is_complete == (environment.taken_in.waiting_loads == 0), environment
+            if not environment.is_behind:
+                assert environment.as_of == reference.latest_event(self.bare.events())
+                assert self._outcomes(name) == self._expected_outcomes(name, built)
+
+    def _versions(self, environment: str, source: str) -> list[tuple]:
+        columns = {"mentors": "mentor_id, tier, hourly_rate", "users": "user_id, company_id, signup_date, status"}
+        query = f"""
+            SELECT {columns[source]}, valid_from, valid_to, loaded_at, load_id
+            FROM {schema("marts", environment)}.dim_{source} WHERE recorded_to IS NULL
+        """
+        return sorted(self.bare.query(query), key=str)
+
+    def _outcomes(self, environment: str) -> list[tuple]:
+        return self.bare.query(f"""
+            SELECT user_id, mentor_id, first_at, next_at, is_rebooked, is_mature, tier
+            FROM {schema("reports", environment)}.rpt_user_outcomes ORDER BY user_id
+        """)
+
+    def _expected_outcomes(self, environment: str, built: Settings) -> list[tuple]:
+        as_of = self.bare.environment(environment).as_of
+        sessions = self.bare.query(f"""
+            SELECT user_id, started_at, session_id, mentor_id
+            FROM {schema("marts", environment)}.fct_sessions
+        """)
+        versions = [
+            {"mentor_id": key, "tier": tier, "valid_from": start, "loaded_at": loaded_at}
+            for key, tier, _, start, _, loaded_at, _ in self.replays["mentors"].versions()
+        ]
+        horizon = max([version["loaded_at"] for version in versions] + [as_of or DAY])
+        begun = [version for version in versions if version["valid_from"] <= horizon]
+        names = ("user_id", "mentor_id", "first_at", "next_at", "is_rebooked", "is_mature", "current")
+        return [
+            tuple(row[name] for name in names)
+            for row in reference.outcomes(sessions, begun, built.rebooking_window_days, as_of)
+        ]
+
+    # --- the sources ---
+
+    def _write(self, events: list) -> None:
+        """Write the data folder: these events, and the sheet and the export as they are now."""
+        first = self.events
+        rows = [
+            event(f"e{number}", user_id=user, mentor_id=mentor, timestamp=f"{at.isoformat()}Z", event_type=kind)
+            for number, (user, mentor, at, kind) in enumerate(events, start=first)
+        ]
+        self.events += len(events)
+        sheet, export = (
+            [(key, *("" if value is None else value for value in row)) for key, row in rows.items()]
+            for rows in (self.sheet, self.export)
+        )
+        self.bare.write(rows, sheet=sheet, export=export)
+
+    def _replay(self) -> None:
+        """Have the replays take in the sheet and the export, where the files were not known already."""
+        for source, rows in typed(self.sheet, self.export).items():
+            ((load_id, loaded_at),) = self.bare.query(
+                f"SELECT MAX(load_id), MAX(loaded_at) FROM raw.loads WHERE source = '{source}'"
+            )
+            if load_id != self.newest[source]:
+                self.newest[source] = load_id
+                self.replays[source].load(rows, loaded_at, load_id)
+
+
+def test_any_order_gives_what_a_rebuild_gives():
+    run_state_machine_as_test(
+        AnyOrder,
+        settings=settings(
+            max_examples=2 * EXAMPLES_FACTOR,
+            stateful_step_count=15,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

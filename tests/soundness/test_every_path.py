@@ -1,0 +1,278 @@
+"""Every way of running the project gives the same right rows. Never weaken: each case was once silently wrong.
+
+The paths: `cli.py refresh`, `sqlmesh plan`, `sqlmesh run`, in any environment, order and mixture, under any clock.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.bare_sqlmesh import DEFAULT_SHEET, Warehouse
+from tests.conftest import event
+from tests.processes import Command
+from tests.project_copy import ProjectCopy
+from tests.test_answer import answer, run
+
+START = "session_started"
+AHEAD = timedelta(hours=20)
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def at(moment: datetime) -> str:
+    return f"{moment.isoformat()}Z"
+
+
+def came_back(users: range, mentor: str = "M-1") -> list[dict]:
+    """A first session and a return of each user, long ago."""
+    return [
+        event(
+            f"{user}-{day}", user_id=user, mentor_id=mentor, event_type=START, timestamp=f"2023-02-{day:02}T10:00:00Z"
+        )
+        for user in users
+        for day in (1, 11)
+    ]
+
+
+@pytest.fixture
+def bare(tmp_path) -> Warehouse:
+    return Warehouse(tmp_path)
+
+
+def refresh(bare: Warehouse, events: list[dict], **sources) -> str:
+    bare.write(events, **sources)
+    return run(bare.file, "refresh", "--data", str(bare.data)).stderr
+
+
+def users_of(document: dict, tier: str) -> tuple[int, int]:
+    row = next(row for row in document["rebooking"]["sessions"]["tiers"] if row["tier"] == tier)
+    return row["users"], row["rebooked"]
+
+
+@pytest.mark.parametrize("path", ["refresh", "sqlmesh run"])
+def test_events_loaded_after_one_that_lies_ahead_of_the_clock_reach_the_facts(bare, path):
+    """They did not, for good: the moment of evaluation was the event's, and later loads lie before it."""
+    ahead = event("ahead", user_id=99, mentor_id="M-2", timestamp=at(now() + AHEAD))
+    past = came_back(range(1, 5))
+    refresh(bare, [ahead])
+    assert users_of(answer(bare.file), "Gold") == (0, 0)
+    if path == "refresh":
+        refresh(bare, [ahead, *past])
+    else:
+        bare.ingest([ahead, *past])
+        bare.run()
+    assert users_of(answer(bare.file), "Gold") == (4, 4)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(hours=30), timedelta(days=400)])
+def test_a_clock_set_back_loses_nothing(bare, ahead):
+    """Loads are numbered, and a run takes in those that a fact does not hold, whatever time it is."""
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    bare.ingest(came_back(range(1, 4)))
+    later = datetime.now(UTC) + ahead
+    bare.run(execution_time=later, end=later)
+    # SQLMesh takes what lies before its last run for done. That is not silent, and refresh goes on from there.
+    bare.ingest(came_back(range(1, 5)))
+    bare.run()
+    assert answer(bare.file)["warnings"][0].startswith("prod is behind by 1 load with 2 events")
+    run(bare.file, "status", exit_code=1)
+    refresh(bare, came_back(range(1, 6)))
+    assert not bare.environment().is_behind
+    assert users_of(answer(bare.file), "Gold") == (5, 5)
+    # So does a restatement.
+    bare.ingest(came_back(range(1, 7)))
+    bare.plan(restate_models=["marts.fct_bookings", "marts.fct_sessions"])
+    assert users_of(answer(bare.file), "Gold") == (6, 6)
+
+
+@pytest.mark.parametrize("path", ["refresh", "sqlmesh plan"])
+def test_with_an_event_ahead_of_the_clock_announced_tiers_wait_and_leavers_are_recorded(bare, path):
+    """Announced tiers took effect at once, and a mentor's leaving was never recorded."""
+    announced = (now() + timedelta(days=30)).replace(microsecond=0)
+    ahead = event("ahead", timestamp=at(now() + AHEAD))
+    first = {"sheet": [*DEFAULT_SHEET, ("M-3", "Bronze", "1", "")]}
+    second = {"sheet": [("M-1", "Silver", "200", announced.isoformat()), DEFAULT_SHEET[1]]}
+    if path == "refresh":
+        refresh(bare, [ahead], **first)
+        refresh(bare, [ahead], **second)
+    else:
+        bare.ingest([ahead], **first)
+        bare.ingest([ahead], **second)
+        bare.plan()
+    forever = datetime(9999, 12, 31)
+    versions = bare.versions("dim_mentors")
+    assert [version[1:] for version in versions[:2]] == [
+        ("Gold", datetime(1970, 1, 1), announced),
+        ("Silver", announced, forever),
+    ]
+    assert versions[3][1] == "Bronze"
+    assert versions[3][3] < forever
+    tiers = answer(bare.file, "--as-of", at(announced - timedelta(microseconds=1)))["reliability"]["tiers"]
+    assert [row["bookings"] for row in tiers] == [1, 0, 0]
+    tiers = answer(bare.file, "--as-of", at(announced))["reliability"]["tiers"]
+    assert [row["bookings"] for row in tiers] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("path", ["refresh", "sqlmesh plan"])
+def test_the_latest_event_of_all_is_in_the_facts_though_it_lies_ahead_of_the_clock(bare, path):
+    """It was missing: an end was exclusive by a microsecond."""
+    latest = now() + AHEAD
+    events = [event("1", event_type=START), event("2", event_type=START, timestamp=at(latest))]
+    if path == "refresh":
+        refresh(bare, events)
+    else:
+        bare.ingest(events)
+        bare.plan()
+    document = answer(bare.file)
+    assert document["reliability"]["overall"]["sessions"] == 2
+    assert document["parameters"]["as_of"] == at(latest)
+
+
+def test_ingest_and_sqlmesh_run_give_what_refresh_gives(bare, tmp_path):
+    """A run left out what was loaded since the last one, without a word."""
+    first, second = came_back(range(1, 3)), came_back(range(1, 9)) + came_back(range(9, 12), "M-2")
+    bare.ingest(first)
+    bare.plan()
+    bare.ingest(second)
+    bare.run()
+    refreshed = Warehouse(tmp_path / "refreshed")
+    refresh(refreshed, first)
+    refresh(refreshed, second)
+    assert bare.facts() == refreshed.facts() == bare.expected_facts(bare.settings)
+    assert answer(bare.file) == answer(refreshed.file)
+
+
+def test_an_environment_that_lags_speaks_of_what_it_holds_and_says_what_waits(bare):
+    """The moment came from `raw`, the facts from tables: a verdict that was true of neither state."""
+    before = [event("1"), *came_back(range(2, 4))]
+    refresh(bare, before)
+    document = answer(bare.file)
+    bare.ingest([*before, event("2", user_id=5, timestamp="2023-06-01T10:00:00Z")])
+    lagging = answer(bare.file)
+    assert lagging["parameters"]["as_of"] == document["parameters"]["as_of"]
+    taken_in = {"loads": 3, "events": 5, "waiting_loads": 1, "waiting_events": 1}
+    assert lagging["parameters"]["taken_in"] == taken_in
+    assert lagging["rebooking"] == document["rebooking"]
+    assert lagging["reliability"] == document["reliability"]
+    told = "prod is behind by 1 load with 1 event; to catch up run: python cli.py transform --env prod"
+    assert lagging["warnings"] == [told, *document["warnings"]]
+    for output in ("table", "markdown"):
+        assert "prod is behind by 1 load" in run(bare.file, "answer", "--format", output).stdout
+    status = run(bare.file, "status", "--format", "json", exit_code=1).stdout
+    assert json.loads(status)["environments"][0]["remarks"] == [told]
+    run(bare.file, "transform")
+    assert answer(bare.file)["parameters"]["as_of"] == "2023-06-01T10:00:00Z"
+    assert run(bare.file, "status").stdout.startswith("prod: as of 2023-06-01T10:00:00Z")
+
+
+def test_a_dev_environment_that_lags_behind_prod_says_so(bare):
+    """It spoke of prod's moment with facts of its own, older ones: nobody seemed to be inside the window."""
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    bare.changes = {"default_session_minutes": 45}
+    bare.plan("dev")
+    latest = event("late", user_id=1, event_type=START, timestamp="2023-06-01T10:00:00Z")
+    refresh(bare, [*came_back(range(1, 3)), latest])
+    assert not bare.environment("prod").is_behind
+    dev = answer(bare.file, "--env", "dev")
+    assert dev["warnings"][0].startswith("dev is behind by 1 load")
+    assert dev["parameters"]["settings"]["default_session_minutes"] == 45
+    compared = run(bare.file, "diff", "--env", "dev")
+    assert "dev is behind by 1 load" in compared.stderr
+    bare.run("dev")
+    assert not bare.environment("dev").is_behind
+    assert bare.facts("dev") == bare.expected_facts(bare.settings)
+
+
+def test_reports_that_lag_behind_facts_which_another_environment_shares_are_told_of(bare):
+    """A run of dev brings forward the facts that it shares with prod, and not prod's reports."""
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    bare.changes = {"rebooking_window_days": 7}
+    bare.plan("dev")
+    bare.ingest(came_back(range(1, 5)))
+    bare.run("dev")
+    assert not bare.environment("dev").is_behind
+    assert bare.environment("prod").reports_are_behind
+    assert "the reports of prod are behind its facts" in run(bare.file, "status", exit_code=1).stdout
+    bare.run("prod")
+    assert not bare.environment("prod").is_behind
+
+
+def test_what_can_change_no_fact_waits_for_nothing(bare):
+    """A stray end of a pair that never met: else an environment would be behind for ever."""
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    stray = event("stray", user_id=7, event_type="session_ended", timestamp="2023-09-01T10:00:00Z")
+    bare.ingest([*came_back(range(1, 3)), stray])
+    environment = bare.environment()
+    assert not environment.is_behind
+    bare.run()
+    assert bare.environment() == environment
+
+
+def test_settings_are_those_that_the_environment_was_built_with(bare, monkeypatch):
+    """`refresh` said "nothing new", and the answer stated a setting that the facts were not built with."""
+    cancelled = [
+        event("1", timestamp="2023-02-01T10:00:00Z"),
+        event("2", timestamp="2023-02-01T11:00:00Z", event_type="booking_cancelled"),
+        event("3", timestamp="2023-02-01T15:00:00Z"),
+    ]
+    refresh(bare, cancelled)
+    monkeypatch.setenv("MENTOR_RESCHEDULE_HOURS", "2")
+    monkeypatch.setenv("MENTOR_ORPHAN_GRACE_DAYS", "9")
+    monkeypatch.setenv("MENTOR_REBOOKING_WINDOW_DAYS", "9")
+    remarks = [
+        f"prod was built with {name} = {built}, here it is {here}; to rebuild run: sqlmesh plan"
+        for name, built, here in (
+            ("rebooking_window_days", 30, 9),
+            ("reschedule_hours", 24, 2),
+            ("orphan_grace_days", 1, 9),
+        )
+    ]
+    assert refresh(bare, cancelled).splitlines()[:3] == [f"warning: {remark}" for remark in remarks]
+    document = answer(bare.file)
+    assert document["warnings"][:3] == remarks
+    assert document["reliability"]["overall"]["rescheduled"] == 1
+    assert document["parameters"]["window_days"] == 30
+    built = document["parameters"]["settings"]
+    assert (built["reschedule_hours"], built["orphan_grace_days"]) == (24, 1)
+    asked = answer(bare.file, "--window-days", "9")
+    assert asked["parameters"]["window_days"] == 9
+    assert asked["warnings"][:2] == remarks[1:]
+    assert run(bare.file, "status", exit_code=1).stdout.count("was built with") == 3
+
+    bare.plan()
+    document = answer(bare.file)
+    assert not any("was built with" in warning for warning in document["warnings"])
+    assert document["reliability"]["overall"]["rescheduled"] == 0
+    assert document["parameters"]["settings"]["orphan_grace_days"] == 9
+
+
+def test_a_metric_that_prod_was_not_built_with_is_named_first(tmp_path):
+    """The answer of prod was counted by the working tree's metric, and nothing said so."""
+    project = ProjectCopy(tmp_path / "project")
+    bare = Warehouse(tmp_path)
+    bare.write(came_back(range(1, 5)))
+    project.cli("refresh", "--data", str(bare.data))
+    metrics = "analysis/rebooking.py"
+    project.edit(metrics, "later = moment > first_at\n", "later = moment > first_at + ibis.interval(days=20)\n")
+    document = json.loads(project.cli("answer", "--format", "json"))
+    assert users_of(document, "Gold") == (4, 0)
+    assert project.query("SELECT users, rebooked FROM reports.rpt_rebooking_by_tier") == [(4, 4)]
+    assert document["parameters"]["changed_definitions"] == ["rebooking"]
+    for output in ("table", "markdown"):
+        text = " ".join(project.cli("answer", "--format", output).split()).removeprefix("# The answer ")
+        assert text.startswith("By the definitions of rebooking in this working tree, which prod was not built with.")
+    assert "other definitions of rebooking" in Command(project.folder, "cli.py", "status").output()
+
+    project.edit(metrics, "later = moment", "# Twenty days are too soon.\n    later = moment")
+    project.plan()
+    assert project.query("SELECT users, rebooked FROM reports.rpt_rebooking_by_tier") == [(4, 0)]
+    assert json.loads(project.cli("answer", "--format", "json"))["parameters"]["changed_definitions"] == []

@@ -1,0 +1,297 @@
+"""What stands in the warehouse: the environments, each as of when, what waits for it, and what it was built with.
+
+An environment knows what it has taken in from its own tables alone: facts and dimensions carry the newest load that
+they hold. No clock is asked, and nobody keeps a record beside them that could say something else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from errors import WarehouseError
+from settings import Settings
+
+# Every report, and the fact that gives it rows as soon as it has some; None: what has no tier gives it none.
+_REPORTS = {
+    "rpt_user_outcomes": "fct_sessions",
+    "rpt_reliability_by_tier": "fct_bookings",
+    "rpt_reliability_by_week": "fct_bookings",
+    "rpt_rebooking_by_tier": None,
+    "rpt_cohorts": None,
+    "rpt_mentor_outcomes": None,
+}
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """Loads and events that an environment holds, and those that lie in `raw` and would change what it says."""
+
+    loads: int
+    events: int
+    waiting_loads: int
+    waiting_events: int
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment as it stands.
+
+    Attributes:
+        name: as SQLMesh knows it.
+        as_of: the latest event that its facts were built from, naive UTC; None without facts.
+        newest_load: the newest load of events that its facts hold; 0 without facts.
+        taken_in: what it holds and what waits.
+        reports_are_behind: a report was built before a load that the facts and dimensions hold.
+        settings: what its facts and reports were built with, by the names of settings.toml.
+        definitions: the checksums of the metrics that its reports were built with, by module.
+    """
+
+    name: str
+    as_of: datetime | None
+    newest_load: int
+    taken_in: TakenIn
+    reports_are_behind: bool
+    settings: dict[str, Any]
+    definitions: dict[str, str]
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a run would change what it says."""
+        return self.taken_in.waiting_loads > 0 or self.reports_are_behind
+
+    @property
+    def plan_command(self) -> str:
+        """What rebuilds it from the models, settings and definitions here."""
+        return "sqlmesh plan" if self.name == "prod" else f"sqlmesh plan {self.name}"
+
+    def remarks(self, settings: Settings, definitions: dict[str, str], asked: Collection[str] = ()) -> list[str]:
+        """What its reader has to know, one line each: what waits, and what is otherwise here than it was built with.
+
+        Args:
+            asked: settings that may differ, because somebody asks what would be.
+        """
+        lines = []
+        if self.taken_in.waiting_loads:
+            loads, events = self.taken_in.waiting_loads, self.taken_in.waiting_events
+            lines.append(
+                f"{self.name} is behind by {loads:,} load{'s' * (loads != 1)} with {events:,} "
+                f"event{'s' * (events != 1)}; to catch up run: python cli.py transform --env {self.name}"
+            )
+        elif self.reports_are_behind:
+            lines.append(
+                f"the reports of {self.name} are behind its facts, which another environment shares; "
+                f"to catch up run: python cli.py transform --env {self.name}"
+            )
+        for name, (built, here) in self.changed_settings(settings).items():
+            if name in asked:
+                continue
+            lines.append(
+                f"{self.name} was built with {name} = {_shown(built)}, here it is {_shown(here)}; "
+                f"to rebuild run: {self.plan_command}"
+            )
+        if changed := self.changed_definitions(definitions):
+            lines.append(
+                f"{self.name} was built with other definitions of {', '.join(changed)} than those here; "
+                f"to rebuild run: {self.plan_command}"
+            )
+        return lines
+
+    def status(self, settings: Settings, definitions: dict[str, str]) -> dict[str, Any]:
+        """What `status` says of it: name, as_of (UTC), what it has taken in, what needs a hand, one line each."""
+        return {
+            "environment": self.name,
+            "as_of": self.as_of.isoformat() + "Z" if self.as_of else None,
+            "taken_in": asdict(self.taken_in),
+            "changed_settings": {
+                name: {"built": built, "here": here} for name, (built, here) in self.changed_settings(settings).items()
+            },
+            "changed_definitions": self.changed_definitions(definitions),
+            "remarks": self.remarks(settings, definitions),
+        }
+
+    def changed_settings(self, settings: Settings) -> dict[str, tuple[Any, Any]]:
+        """The settings with another value here than it was built with: by name, the value built with and that here."""
+        here = settings.model_variables()
+        return {
+            name: (self.settings.get(name), value)
+            for name, value in here.items()
+            if self.settings.get(name, value) != value
+        }
+
+    def changed_definitions(self, definitions: dict[str, str]) -> list[str]:
+        """The modules of metrics that say something else here than it was built with."""
+        return sorted(
+            name for name in definitions | self.definitions if definitions.get(name) != self.definitions.get(name)
+        )
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+def schema(name: str, environment: str) -> str:
+    """The schema of an environment's views, from the one that prod has."""
+    return name if environment == "prod" else f"{name}__{environment}"
+
+
+def has_loads(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether anything was ever loaded into the warehouse."""
+    return bool(
+        connection.execute(
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'raw' AND table_name = 'loads'"
+        ).fetchone()[0]
+    )
+
+
+def refuse_earlier_version(connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuse a warehouse whose log of users and mentors lacks the rows that only confirm: it gives no history.
+
+    Raises:
+        WarehouseError: it is one.
+    """
+    (count,) = connection.execute("""
+        SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'raw' AND column_name = 'effective_at'
+    """).fetchone()
+    if count:
+        raise WarehouseError(
+            "the warehouse was built by an earlier version, which kept less of users and mentors; "
+            "rebuild it: python cli.py reset --yes, then python cli.py refresh with all files"
+        )
+
+
+def environment_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The environments that were built, prod first, the others by name."""
+    built = [
+        name.removeprefix("marts").removeprefix("__") or "prod"
+        for (name,) in connection.execute(
+            "SELECT DISTINCT table_schema FROM information_schema.tables "
+            "WHERE table_name = 'fct_sessions' AND table_schema LIKE 'marts%'"
+        ).fetchall()
+    ]
+    return sorted(built, key=lambda name: (name != "prod", name))
+
+
+def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Environment:
+    """How one environment stands.
+
+    Raises:
+        WarehouseError: the environment was never built, or by models that do not say what they hold.
+    """
+    built = environment_names(connection)
+    if name not in built:
+        there = f"; there is {', '.join(built)}" if built else ""
+        raise WarehouseError(
+            f"the environment {name} is not in the warehouse{there}; run: python cli.py refresh --env {name}"
+        )
+    marts, reference = schema("marts", name), schema("reference", name)
+    try:
+        bookings, sessions = (
+            connection.execute(f"SELECT COALESCE(MAX(load_id), 0), MAX(last_event_at) FROM {marts}.{fact}").fetchone()
+            for fact in ("fct_bookings", "fct_sessions")
+        )
+        settings = connection.execute(f"SELECT setting, value FROM {reference}.settings").fetchall()
+        definitions = connection.execute(f"SELECT module, checksum FROM {reference}.definitions").fetchall()
+        taken_in = _taken_in(connection, marts, bookings[0], sessions[0])
+        reports_are_behind = _are_reports_behind(connection, marts, schema("reports", name))
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        refuse_earlier_version(connection)
+        raise WarehouseError(
+            f"the environment {name} was built by other models than these ({str(error).splitlines()[0]}); "
+            f"run: sqlmesh plan{'' if name == 'prod' else ' ' + name}"
+        ) from None
+    return Environment(
+        name,
+        max((moment for _, moment in (bookings, sessions) if moment), default=None),
+        max(bookings[0], sessions[0]),
+        taken_in,
+        reports_are_behind,
+        {setting: json.loads(value) for setting, value in settings},
+        dict(definitions),
+    )
+
+
+def read_environments(connection: duckdb.DuckDBPyConnection) -> list[Environment]:
+    """Every environment that was built, prod first.
+
+    Raises:
+        WarehouseError: as `read_environment`.
+    """
+    return [read_environment(connection, name) for name in environment_names(connection)]
+
+
+def _taken_in(connection: duckdb.DuckDBPyConnection, marts: str, in_bookings: int, in_sessions: int) -> TakenIn:
+    ((loads,),) = connection.execute("SELECT COUNT(*) FROM raw.loads").fetchall()
+    ((events,),) = connection.execute("SELECT COUNT(*) FROM raw.booking_events").fetchall()
+    waiting_events = _waiting_events(connection, in_bookings, in_sessions)
+    waiting_loads = {load for load, _ in waiting_events} | _waiting_states(connection, marts)
+    count = sum(number for _, number in waiting_events)
+    return TakenIn(loads - len(waiting_loads), events - count, len(waiting_loads), count)
+
+
+def _waiting_events(connection: duckdb.DuckDBPyConnection, in_bookings: int, in_sessions: int) -> list[tuple[int, int]]:
+    """`(load_id, events)` of the loads with events that a fact does not hold.
+
+    A pair without a request has no booking and one without a start no session: its events change no such fact.
+    """
+    newer = f"load_id > {min(in_bookings, in_sessions)}"
+    if not connection.execute(f"SELECT COUNT(*) FROM raw.booking_events WHERE {newer}").fetchone()[0]:
+        return []
+
+    def pairs(event_type: str) -> str:
+        return f"(SELECT user_id, mentor_id FROM raw.booking_events WHERE event_type = '{event_type}')"
+
+    return connection.execute(f"""
+        WITH news AS (SELECT user_id, mentor_id, load_id FROM raw.booking_events WHERE {newer})
+        SELECT load_id, COUNT(*) FROM news
+        WHERE load_id > {in_bookings} AND (user_id, mentor_id) IN {pairs("booking_requested")}
+            OR load_id > {in_sessions} AND (user_id, mentor_id) IN {pairs("session_started")}
+        GROUP BY load_id
+    """).fetchall()
+
+
+def _waiting_states(connection: duckdb.DuckDBPyConnection, marts: str) -> set[int]:
+    """The loads of users and mentors whose last word a dimension does not hold."""
+    rows = connection.execute(f"""
+        SELECT DISTINCT load_id FROM raw.users
+        WHERE load_id > (SELECT COALESCE(MAX(load_id), 0) FROM {marts}.dim_users WHERE recorded_to IS NULL)
+        UNION
+        SELECT load_id FROM (
+            SELECT mentor_id, is_deleted, load_id FROM raw.mentors
+            QUALIFY ROW_NUMBER() OVER (PARTITION BY mentor_id ORDER BY load_id DESC) = 1
+        ) AS last_words
+        WHERE CASE
+            -- Who has left has no version that goes on; taking that in leaves no other trace.
+            WHEN is_deleted THEN mentor_id IN (
+                SELECT mentor_id FROM {marts}.dim_mentors
+                WHERE recorded_to IS NULL AND valid_to = TIMESTAMP '9999-12-31'
+            )
+            ELSE load_id > (SELECT COALESCE(MAX(load_id), 0) FROM {marts}.dim_mentors WHERE recorded_to IS NULL)
+        END
+    """).fetchall()
+    return {load for (load,) in rows}
+
+
+def _are_reports_behind(connection: duckdb.DuckDBPyConnection, marts: str, reports: str) -> bool:
+    """Whether a report says less than the facts and dimensions: an environment that shares these may have run."""
+    held = connection.execute(f"""
+        SELECT MAX(load_id) FROM (
+            SELECT load_id FROM {marts}.fct_bookings UNION ALL SELECT load_id FROM {marts}.fct_sessions
+            UNION ALL SELECT load_id FROM {marts}.dim_users WHERE recorded_to IS NULL
+            UNION ALL SELECT load_id FROM {marts}.dim_mentors WHERE recorded_to IS NULL
+        ) AS held
+    """).fetchone()[0]
+    for report, fact in _REPORTS.items():
+        (built_from,) = connection.execute(f"SELECT MAX(load_id) FROM {reports}.{report}").fetchone()
+        if built_from is None:
+            is_behind = bool(fact) and connection.execute(f"SELECT COUNT(*) FROM {marts}.{fact}").fetchone()[0] > 0
+        else:
+            is_behind = built_from != held
+        if is_behind:
+            return True
+    return False
