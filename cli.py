@@ -7,19 +7,16 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import wraps
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
 
-from errors import MentorAnalyticsError, SettingsError, WarehouseError
-from pipeline.notifications import configured_channels, one_message
+from alerts.channels import configured_channels, one_message
+from errors import MentorAnalyticsError, SettingsError
 from settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from ingest.load import Load, Sources
     from pipeline.run_log import Run
 
 # What may run unattended: its failures are told by Slack and e-mail where these are set.
@@ -90,20 +87,6 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _say_loads(loads: list[Load]) -> None:
-    for load in loads:
-        if load.outcome == "unchanged":
-            _say(f"{load.file.name}: unchanged since its last load")
-        else:
-            _say(
-                f"{load.file.name}: {load.rows_read:,} rows read = {load.rows_loaded:,} loaded "
-                f"+ {load.rows_known:,} known + {load.rows_duplicate:,} duplicates "
-                f"+ {load.rows_rejected:,} rejected"
-            )
-        for note in load.notes:
-            _say(f"{load.file.name}: {note}")
-
-
 @contextmanager
 def _logged(run: Run, timeout: float | None = None) -> Iterator[None]:
     """Write what runs inside to the run log; Ctrl-C, SIGTERM and the time limit end it cleanly."""
@@ -114,84 +97,15 @@ def _logged(run: Run, timeout: float | None = None) -> Iterator[None]:
         yield
 
 
-def _write(run: Run) -> None:
-    """Load the run's data folder, if it has one, and transform its environment, if any; publish both at once."""
-    from ingest.load import find_sources, ingest_sources, unchanged_loads
-    from pipeline.publication import next_state
+def _work(command: str, settings: Settings, data: Path | None, environment: str | None, timeout: float | None) -> None:
+    from pipeline.refresh import refresh
+    from pipeline.run_log import Run
     from terminal import live_progress
 
-    settings, environment = run.settings, run.environment
-    is_plain = click.get_current_context().find_root().params["progress"] == "plain"
-    with live_progress(is_plain) as on_step:
-        on_step("reading the files")
-        sources = find_sources(run.data) if run.data else []
-        run.files = [{"file": str(file.path), "checksum": file.checksum} for _, file in sources]
-        known = unchanged_loads(settings.warehouse, sources)
-        if len(known) == len(sources) and (not environment or _is_up_to_date(settings, environment)):
-            _told(run, sources, known)
-            run.outcome = "unchanged"
-            if environment:
-                _say(f"{environment} is up to date; nothing new")
-            return
-        # SQLMesh takes a second to import: time enough to copy the warehouse.
-        importing = Thread(target=import_module, args=["pipeline.transform"])
-        if environment:
-            importing.start()
-        with next_state(settings.warehouse, settings.lock_wait_seconds, _say) as state:
-            if environment:
-                importing.join()
-            settings = settings.model_copy(update={"warehouse": state.file})
-            if sources:
-                _told(run, sources, ingest_sources(settings.warehouse, sources, on_step))
-            if environment:
-                _transform(run, settings, on_step)
-            on_step("publishing")
-        if environment:
-            _say(f"{environment} is up to date")
-
-
-def _told(run: Run, sources: Sources, loads: list[Load]) -> None:
-    _say_loads(loads)
-    run.add_loads(sources, loads)
-
-
-def _transform(run: Run, settings: Settings, on_step: Callable[[str], None]) -> None:
-    from pipeline.transform import transform
-
-    transform(settings, run.environment, on_step, run)
-    for warning in run.warnings:
-        _say(f"warning: {warning}")
-
-
-def _is_up_to_date(settings: Settings, environment: str) -> bool:
-    """Whether a run would change nothing; warns of what is otherwise here than the environment was built with.
-
-    Raises:
-        WarehouseError: nothing was loaded yet, or other models built the environment.
-    """
-    from analysis.definitions import checksums
-    from ingest.warehouse import connect
-    from warehouse.environments import environment_names, has_loads, read_environment
-
-    with connect(settings.warehouse, read_only=True) as connection:
-        if not has_loads(connection):
-            raise WarehouseError(f"nothing was loaded into {settings.warehouse} yet; run: python cli.py ingest")
-        if environment not in environment_names(connection):
-            return False
-        state = read_environment(connection, environment)
-    if state.is_behind:
-        return False
-    for remark in state.remarks(settings, checksums()):
-        _say(f"warning: {remark}")
-    return True
-
-
-def _work(command: str, settings: Settings, data: Path | None, environment: str | None, timeout: float | None) -> None:
-    from pipeline.run_log import Run
-
     run = Run(command, settings, environment, data)
-    with _logged(run, timeout):
-        _write(run)
+    is_plain = click.get_current_context().find_root().params["progress"] == "plain"
+    with _logged(run, timeout), live_progress(is_plain) as on_step:
+        refresh(run, _say, on_step)
 
 
 @cli.command("ingest")
@@ -301,7 +215,7 @@ def answer_command(
     import sys
 
     import presentation
-    from analysis.published import answer_from_warehouse
+    from warehouse.answers import answer_from_warehouse
 
     document = answer_from_warehouse(settings, environment, as_of, full or output == "json", asked)
     if output == "json":
@@ -361,7 +275,7 @@ def report_command(
 def diff_command(settings: Settings, environment: str, base: str, as_of: str | None, output: str) -> None:
     """What an environment changes in the answer and the reports; never writes."""
     import presentation
-    from analysis.published import differences
+    from warehouse.answers import differences
 
     found = differences(settings, base, environment, as_of)
     for remark in found.remarks:
@@ -378,8 +292,8 @@ def status_command(context: click.Context, output: str) -> None:
     Exits with 1 where something needs a hand.
     """
     import presentation
-    from analysis.definitions import checksums
-    from ingest.warehouse import connect
+    from analysis.metrics.definitions import checksums
+    from warehouse.connection import connect
     from warehouse.environments import read_environments
 
     settings: Settings = context.obj
@@ -398,8 +312,8 @@ def rejects_command(settings: Settings) -> None:
     import csv
     import sys
 
-    from ingest.load import rejected_rows
     from presentation import spreadsheet_safe
+    from warehouse.loads import rejected_rows
 
     writer = csv.writer(sys.stdout)
     writer.writerow(("load_id", "file", "position", "reason", "raw_text"))
@@ -498,8 +412,8 @@ def lineage_command(out: Path) -> None:
     """Draw which table is made from which; the HTML page has their columns too."""
     if out.suffix.lower() not in (".svg", ".html"):
         raise click.UsageError(f"{out} is neither an .svg nor an .html file; name one with --out")
-    from documentation.catalogue import project_context, tables
-    from documentation.lineage import page, svg
+    from docs.generate.lineage import page, svg
+    from docs.generate.tables import project_context, tables
 
     with project_context() as context:
         text = (svg if out.suffix.lower() == ".svg" else page)(tables(context))

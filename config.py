@@ -10,11 +10,11 @@ from sqlmesh.core.config import (
 )
 from sqlmesh.core.node import IntervalUnit
 
-from analysis.definitions import checksums
-from ingest.warehouse import engine_options
-from pipeline.notification_target import FailureNotification
-from pipeline.notifications import configured_channels
+from alerts.channels import configured_channels
+from alerts.sqlmesh_target import FailureNotification
+from analysis.metrics.definitions import checksums
 from settings import HISTORY_START, Settings, known_tiers, load_settings
+from warehouse.connection import engine_options
 
 
 def build_config(settings: Settings) -> Config:

@@ -108,7 +108,7 @@ def rebooking_sentence(document: Row, approach: str, conclusion: str) -> str:
     """Whether users of the first group come back more often, counted by `sessions` or by `bookings`.
 
     Args:
-        conclusion: what that comparison shows; see `conclude` in analysis/document/sensitivity.py.
+        conclusion: what that comparison shows; see `conclude` in analysis/answer/sensitivity.py.
     """
     part = document["rebooking"][approach]
     a, b = part["groups"]

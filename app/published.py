@@ -8,10 +8,9 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from analysis import published
 from errors import WarehouseError
-from ingest import load
 from settings import Settings
+from warehouse import answers, loads
 
 State = tuple[str, int, int, int]
 
@@ -35,10 +34,10 @@ def answer(settings: Settings, environment: str, full: bool = False, asked: tupl
     """The answer document of an environment, with every section if `full`.
 
     Args:
-        asked: as `analysis.published.answer_from_warehouse`.
+        asked: as `warehouse.answers.answer_from_warehouse`.
 
     Raises:
-        WarehouseError: as `analysis.published.answer_from_warehouse`.
+        WarehouseError: as `warehouse.answers.answer_from_warehouse`.
     """
     return _answer(state(settings.warehouse), settings.model_dump_json(), settings, environment, full, asked)
 
@@ -47,7 +46,7 @@ def settings_as_built(settings: Settings, environment: str) -> Settings:
     """The settings, with those that an environment was built with in their place.
 
     Raises:
-        WarehouseError: as `analysis.published.settings_as_built`.
+        WarehouseError: as `warehouse.answers.settings_as_built`.
     """
     return _settings_as_built(state(settings.warehouse), settings.model_dump_json(), settings, environment)
 
@@ -65,7 +64,7 @@ def rejected_rows(settings: Settings) -> pl.DataFrame:
     """The rejected rows, newest load first: load_id, file, position, reason, raw_text.
 
     Raises:
-        WarehouseError: as `ingest.load.rejected_rows`.
+        WarehouseError: as `warehouse.loads.rejected_rows`.
     """
     return _rejected_rows(state(settings.warehouse), settings)
 
@@ -74,23 +73,23 @@ def rejected_rows(settings: Settings) -> pl.DataFrame:
 def _answer(
     published_state: State, parameters: str, _settings: Settings, environment: str, full: bool, asked: tuple[str, ...]
 ) -> dict[str, Any]:
-    return published.answer_from_warehouse(_settings, environment, None, full, asked)
+    return answers.answer_from_warehouse(_settings, environment, None, full, asked)
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
 def _settings_as_built(published_state: State, parameters: str, _settings: Settings, environment: str) -> Settings:
-    return published.settings_as_built(_settings, environment)
+    return answers.settings_as_built(_settings, environment)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _environments(published_state: State, _settings: Settings) -> list[str]:
-    return published.environments(_settings.warehouse)
+    return answers.environments(_settings.warehouse)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _rejected_rows(published_state: State, _settings: Settings) -> pl.DataFrame:
     columns = {"load_id": pl.Int64, "file": pl.String, "position": pl.Int64, "reason": pl.String, "raw_text": pl.String}
-    rows = load.rejected_rows(_settings.warehouse)
+    rows = loads.rejected_rows(_settings.warehouse)
     return pl.DataFrame(rows, schema=columns, orient="row").sort(
         "load_id", "file", "position", descending=[True, False, False]
     )

@@ -24,8 +24,8 @@ from typing import Any, Protocol
 import click
 import duckdb
 
-from analysis.published import REPORTS, answer_from_warehouse
 from settings import PROJECT_ROOT, load_settings
+from warehouse.answers import REPORTS, answer_from_warehouse
 
 # Where nothing shows when publishing begins, kill by the clock after so many times the usual duration.
 LONGEST = 3

@@ -26,8 +26,8 @@ from typing import BinaryIO, TextIO
 import duckdb
 
 from errors import WarehouseError
-from ingest.warehouse import connect, remove_abandoned_spill, writing_failure
 from pipeline.interruption import begin_publishing
+from warehouse.connection import connect, remove_abandoned_spill, writing_failure
 
 _POLL_SECONDS = 0.2
 _COPY_BYTES = 1 << 20

@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from errors import InterruptedByUserError, MentorAnalyticsError, TimedOutError
-from ingest.warehouse import is_alive
 from pipeline.interruption import interruptible
 from settings import PROJECT_ROOT, Settings
+from warehouse.connection import is_alive
 
 if TYPE_CHECKING:
-    from ingest.load import Load, Sources
+    from ingest.load import Load
+    from ingest.sources import Sources
 
 Record = dict[str, Any]
 ROWS = ("rows_read", "rows_loaded", "rows_known", "rows_duplicate", "rows_rejected")

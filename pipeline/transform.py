@@ -16,10 +16,10 @@ from sqlmesh.utils.errors import AuditError, SQLMeshError
 
 from config import build_config
 from errors import TransformError
-from ingest.warehouse import connect
 from pipeline.interruption import stop_if_asked
 from pipeline.run_log import Run
 from settings import PROJECT_ROOT, Settings
+from warehouse.connection import connect
 from warehouse.environments import read_environment
 
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.published import answer_from_warehouse
 from errors import ReportError
-from ingest.load_history import LoadHistory, load_history
-from ingest.warehouse import connect
 from presentation import group_names
 from reporting.content import Figure, Section
 from reporting.drawing_process import Draw
 from reporting.sections import key_figures, sections
 from settings import PROJECT_ROOT, Settings
+from warehouse.answers import answer_from_warehouse
+from warehouse.connection import connect
+from warehouse.loads import LoadHistory, load_history
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read_report(settings: Settings, environment: str, as_of: str | None, asked: 
     """The report of one environment, all of it from one state of the warehouse.
 
     Args:
-        asked: as `analysis.published.answer_from_warehouse`.
+        asked: as `warehouse.answers.answer_from_warehouse`.
 
     Raises:
         SettingsError: `as_of` is no time.

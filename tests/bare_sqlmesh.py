@@ -15,9 +15,10 @@ import duckdb
 from sqlmesh import Context
 
 from config import build_config
-from ingest.load import Load, ingest
+from ingest.load import Load
 from settings import PROJECT_ROOT, Settings, load_settings
 from tests import reference
+from tests.conftest import ingest
 from warehouse.environments import Environment, read_environment, schema
 
 SHEET_HEADER = ("mentor_id", "tier", "hourly_rate", "updated_at")

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest.load import Load, ingest_sources
+from ingest.sources import find_sources
+
 # Property tests draw so many times their usual number of cases: for long runs by hand.
 EXAMPLES_FACTOR = int(os.environ.get("MENTOR_TEST_EXAMPLES_FACTOR", "1"))
 
@@ -43,6 +46,11 @@ def write_data(
     text = events if isinstance(events, str) else json.dumps(events)
     (folder / "booking_events.json").write_text(text, encoding="utf-8")
     return folder
+
+
+def ingest(warehouse: Path, data: Path) -> list[Load]:
+    """Load what is new in a data folder, without publishing."""
+    return ingest_sources(warehouse, find_sources(data))
 
 
 ATTENDED = [event("e1"), event("e2", event_type="session_started", timestamp="2023-02-02T10:00:00Z")]

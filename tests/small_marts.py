@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import duckdb
 
-from analysis.definitions import checksums
-from analysis.marts import COLUMNS
-from analysis.published import REPORTS
+from analysis.metrics.definitions import checksums
+from analysis.metrics.marts import COLUMNS
+from warehouse.answers import REPORTS
 
 TYPES = {
     "string": "TEXT",

@@ -10,7 +10,7 @@ import ibis
 import pytest
 from click.testing import CliRunner
 
-from analysis.marts import COLUMNS, REPORT_COLUMNS, schema_of
+from analysis.metrics.marts import COLUMNS, REPORT_COLUMNS, schema_of
 from cli import cli
 from tests import reference
 from tests.conftest import event

@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from cli import cli
-from documentation import lineage
-from documentation.catalogue import Column, Table, tables
-from documentation.dictionary import DICTIONARY, dictionary_page
-from ingest.load import RAW_TABLES
+from docs.generate import lineage
+from docs.generate.dictionary import DICTIONARY, dictionary_page
+from docs.generate.tables import Column, Table, tables
+from ingest.raw_tables import RAW_TABLES
 from tests.conftest import HOSTILE_MENTOR
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -27,7 +27,7 @@ def found(context) -> list[Table]:
 
 
 def test_the_dictionary_is_that_of_the_models(found):
-    assert DICTIONARY.read_text(encoding="utf-8") == dictionary_page(found), "run: python -m documentation.dictionary"
+    assert DICTIONARY.read_text(encoding="utf-8") == dictionary_page(found), "run: python -m docs.generate.dictionary"
 
 
 def test_every_table_and_column_is_described(found):

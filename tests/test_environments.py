@@ -29,7 +29,7 @@ CHANGES = {
         "UPPER(tier)::TEXT AS tier",
     ),
     "above": (
-        "analysis/rebooking.py",
+        "analysis/metrics/rebooking.py",
         "later = moment > first_at\n",
         "later = moment > first_at + ibis.interval(days=20)\n",
     ),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.marts import bookings_at, mart, sessions_at
+from analysis.metrics.marts import bookings_at, mart, sessions_at
 from settings import HISTORY_START
 from tests import reference
 from tests.conftest import EXAMPLES_FACTOR

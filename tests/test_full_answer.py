@@ -14,15 +14,13 @@ import ibis
 import pytest
 
 import presentation
-from analysis.answer import answer
-from analysis.catalogue import PAGE, catalogue
-from analysis.definitions import checksums
-from analysis.marts import UNKNOWN
-from ingest.load import RAW_TABLES
+from analysis.answer.document import Built, answer
+from analysis.metrics.marts import UNKNOWN, schema_of
+from docs.generate.metrics import PAGE, catalogue
+from ingest.raw_tables import RAW_TABLES
 from settings import PROJECT_ROOT, known_tiers, load_settings
 from tests import small_marts
 from tests.test_answer import run
-from warehouse.environments import Environment, TakenIn
 
 START = datetime(2023, 1, 2, 10)
 OPEN = datetime(9999, 12, 31)
@@ -128,8 +126,13 @@ def document_of(connection, tables: dict, as_of: datetime | None = None, full: b
     small_marts.fill(connection.con, tables)
     settings = load_settings(**changes)
     latest = max((row["last_event_at"] for row in tables.get("fct_sessions", [])), default=None)
-    environment = Environment("prod", latest, 1, TakenIn(1, 1, 0, 0), False, settings.model_variables(), checksums())
-    document = answer(connection, settings, environment, as_of, full)
+    taken_in = {"loads": 1, "events": 1, "waiting_loads": 0, "waiting_events": 0}
+    built = Built("prod", latest, 1, taken_in, settings.model_variables(), [])
+
+    def table(name: str) -> ibis.Table:
+        return connection.table(name, database=schema_of(name))
+
+    document = answer(table, settings, built, as_of, full)
     assert document["parameters"]["answered_at"]
     return document | {"parameters": document["parameters"] | {"answered_at": "2024-01-01T00:00:00Z"}}
 
@@ -421,6 +424,6 @@ def test_a_command_imports_what_it_needs_and_no_more(small_warehouse, arguments,
 
 
 def test_the_catalogue_is_what_the_docstrings_say():
-    assert PAGE.read_text(encoding="utf-8") == catalogue(), "run: python -m analysis.catalogue"
+    assert PAGE.read_text(encoding="utf-8") == catalogue(), "run: python -m docs.generate.metrics"
     for name in ("cohort_counts", "sensitivity_section", "kaplan_meier"):
         assert f"#### `{name}(" in catalogue()

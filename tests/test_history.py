@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from sqlglot import exp
 from sqlmesh.core.config import DuckDBConnectionConfig
 
-from ingest.load import Load, ingest
+from ingest.load import Load
 from settings import PROJECT_ROOT
-from tests.conftest import EXAMPLES_FACTOR, event
+from tests.conftest import EXAMPLES_FACTOR, event, ingest
 from tests.test_answer import run
 
 BEGINNING, OPEN = datetime(1970, 1, 1), datetime(9999, 12, 31)

@@ -12,8 +12,10 @@ from click.testing import CliRunner
 
 from cli import cli
 from errors import SourceError, WarehouseError
-from ingest.load import find_sources, ingest, rejected_rows, unchanged_loads
-from tests.conftest import MENTORS_CSV, USERS_CSV, event
+from ingest.load import unchanged_loads
+from ingest.sources import find_sources
+from tests.conftest import MENTORS_CSV, USERS_CSV, event, ingest
+from warehouse.loads import rejected_rows
 
 
 def query(warehouse, sql):

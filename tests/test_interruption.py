@@ -25,16 +25,16 @@ def start(warehouse, slow: str, *arguments: str, grace: float = 10) -> Command:
     """A command whose work is `slow`, which may use `query`: it would take days."""
     script = f"""
 import sys, time
-import ingest.load, pipeline.interruption
+import pipeline.refresh, pipeline.interruption
 from cli import cli
-from ingest.warehouse import connect
+from warehouse.connection import connect
 def query(text="{QUERY}"): connect(work).execute(text)
 def slow(warehouse, *_):
     global work
     work = warehouse
     print("slow", flush=True)
     {slow}
-ingest.load.ingest_sources = slow
+pipeline.refresh.ingest_sources = slow
 pipeline.interruption.GRACE_SECONDS = {grace}
 cli(sys.argv[1:])
 """

@@ -12,22 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ibis.expr.types import Table
 
-from analysis.cohorts import cohort_counts
-from analysis.confounding import COMPANY_SIZES, stratum_counts, with_company, with_month
-from analysis.document.sensitivity import WINDOWS
-from analysis.intent import intent_counts, user_intents
-from analysis.marts import UNKNOWN, latest_marts, mart
-from analysis.mentors import mentor_counts
-from analysis.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
-from analysis.reliability import (
+from analysis.answer.sensitivity import WINDOWS
+from analysis.metrics.cohorts import cohort_counts
+from analysis.metrics.confounding import COMPANY_SIZES, stratum_counts, with_company, with_month
+from analysis.metrics.intent import intent_counts, user_intents
+from analysis.metrics.marts import UNKNOWN, latest_marts, mart
+from analysis.metrics.mentors import mentor_counts
+from analysis.metrics.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
+from analysis.metrics.reliability import (
     booking_outcomes,
     cancellation_counts,
     delay_quantiles,
     reliability_counts,
     weekly_counts,
 )
-from analysis.sensitivity import other_approaches, variant_counts
-from analysis.time_to_rebooking import return_counts
+from analysis.metrics.sensitivity import other_approaches, variant_counts
+from analysis.metrics.time_to_rebooking import return_counts
 from tests import reference, small_marts
 from tests.conftest import EXAMPLES_FACTOR
 

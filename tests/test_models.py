@@ -11,9 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest.load import ingest
 from settings import PROJECT_ROOT
-from tests.conftest import event
+from tests.conftest import event, ingest
 
 
 def plan(warehouse):

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from alerts.channels import Email, NotificationSettings, configured_channels, one_message
 from cli import cli
 from errors import SettingsError
-from pipeline.notifications import Email, NotificationSettings, configured_channels, one_message
 from settings import PROJECT_ROOT, load_settings
 from tests.conftest import event
 from tests.processes import Command

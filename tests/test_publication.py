@@ -14,15 +14,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from analysis.published import answer_from_warehouse
 from benchmarks.kill import rehearse
 from errors import WarehouseError
-from ingest.load import ingest
 from pipeline.publication import next_state, remove, roll_back
 from settings import PROJECT_ROOT, load_settings
-from tests.conftest import ATTENDED, EXAMPLES_FACTOR, MENTORS_CSV, event, write_data
+from tests.conftest import ATTENDED, EXAMPLES_FACTOR, MENTORS_CSV, event, ingest, write_data
 from tests.processes import Command
 from tests.test_answer import run
+from warehouse.answers import answer_from_warehouse
 
 FIRST = ATTENDED
 SECOND = [*FIRST, event("e3", event_type="session_started", timestamp="2023-02-03T10:00:00Z")]

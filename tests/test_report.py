@@ -15,9 +15,7 @@ import duckdb
 import pytest
 from markdown_it import MarkdownIt
 
-from analysis.published import answer_from_warehouse
 from errors import ReportError
-from ingest.load_history import LoadHistory, Rejection, SourceLoads, load_history
 from reporting.charts import CHARTS
 from reporting.content import Column, Figure, Interval, Table
 from reporting.drawing_process import drawing_process
@@ -27,6 +25,8 @@ from settings import load_settings
 from tests.conftest import HOSTILE_MENTOR
 from tests.report_document import emptied, full_document
 from tests.test_answer import run
+from warehouse.answers import answer_from_warehouse
+from warehouse.loads import LoadHistory, Rejection, SourceLoads, load_history
 
 LOADS = LoadHistory(
     [SourceLoads("users", 2, 310, 150, 150, 7, 3, "users_db_export.csv", "ab" * 32, datetime(2024, 1, 1, 4, 17))],

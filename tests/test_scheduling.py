@@ -14,8 +14,8 @@ import click
 import pytest
 from ruamel.yaml import YAML
 
+from alerts.channels import NotificationSettings
 from cli import cli
-from pipeline.notifications import NotificationSettings
 from settings import PROJECT_ROOT, Settings
 from tests.project_copy import ProjectCopy
 
@@ -159,7 +159,7 @@ def test_a_changed_metric_shows_in_the_plan_of_its_pull_request(tmp_path):
     for arguments in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "base"]):
         subprocess.run(["git", *arguments], cwd=clone, check=True)
     project.edit(
-        "analysis/rebooking.py",
+        "analysis/metrics/rebooking.py",
         "later = moment > first_at\n",
         "later = moment > first_at + ibis.interval(days=10)\n",
     )

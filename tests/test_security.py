@@ -11,12 +11,11 @@ import duckdb
 import pytest
 
 from errors import SettingsError
-from ingest.load import ingest
-from ingest.warehouse import connect
 from presentation import as_csv, differences, spreadsheet_safe
 from settings import PROJECT_ROOT, load_settings
-from tests.conftest import event
+from tests.conftest import event, ingest
 from tests.test_answer import run
+from warehouse.connection import connect
 
 INJECTIONS = ["x'; DROP TABLE raw.users; --", 'prod"; DROP SCHEMA marts CASCADE; --', "../prod", "Prod", ""]
 

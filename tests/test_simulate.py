@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli import cli
-from ingest.load import ingest
 from simulation.population import Scenario, simulate
+from tests.conftest import ingest
 from tests.test_answer import answer, run
 
 

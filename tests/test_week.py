@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from analysis.published import answer_from_warehouse
 from benchmarks.kill import content
-from ingest.load import ingest
 from settings import load_settings
 from simulation.population import Scenario, simulate
+from tests.conftest import ingest
 from tests.project_copy import ProjectCopy
+from warehouse.answers import answer_from_warehouse
 
 DAYS = 7
 CHANGE = (

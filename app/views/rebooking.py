@@ -9,8 +9,8 @@ from typing import Any
 import streamlit as st
 
 import presentation
-from analysis.answer import SMALL_GROUP
-from analysis.document.sensitivity import conclude
+from analysis.answer.document import SMALL_GROUP
+from analysis.answer.sensitivity import conclude
 from analysis.statistics.proportions import compare, wilson_interval
 from app import charts, published
 from app.environment import chosen_environment

@@ -5,8 +5,8 @@ from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
-from analysis.cohorts import cohort_counts
-from analysis.marts import latest_event, mart
+from analysis.metrics.cohorts import cohort_counts
+from analysis.metrics.marts import latest_event, mart
 
 
 @model(

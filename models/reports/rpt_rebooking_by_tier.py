@@ -5,8 +5,8 @@ from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
-from analysis.marts import mart
-from analysis.rebooking import rebooking_counts
+from analysis.metrics.marts import mart
+from analysis.metrics.rebooking import rebooking_counts
 
 
 @model(

@@ -5,9 +5,9 @@ from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
-from analysis.marts import latest_marts, mart, newest_load
-from analysis.rebooking import with_tier
-from analysis.reliability import booking_outcomes, reliability_counts
+from analysis.metrics.marts import latest_marts, mart, newest_load
+from analysis.metrics.rebooking import with_tier
+from analysis.metrics.reliability import booking_outcomes, reliability_counts
 
 
 @model(

@@ -5,8 +5,8 @@ from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
-from analysis.marts import latest_marts, mart, newest_load
-from analysis.reliability import booking_outcomes, weekly_counts
+from analysis.metrics.marts import latest_marts, mart, newest_load
+from analysis.metrics.reliability import booking_outcomes, weekly_counts
 
 
 @model(

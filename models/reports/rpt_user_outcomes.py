@@ -5,8 +5,8 @@ from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
-from analysis.marts import latest_marts, mart, newest_load
-from analysis.rebooking import session_visits, user_outcomes, with_tier
+from analysis.metrics.marts import latest_marts, mart, newest_load
+from analysis.metrics.rebooking import session_visits, user_outcomes, with_tier
 
 
 @model(

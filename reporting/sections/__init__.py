@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingest.load_history import LoadHistory
 from presentation import headline, percent
 from reporting.content import Points, Section, Terms, written
 from reporting.sections.explanations import explanations, sensitivity
@@ -13,6 +12,7 @@ from reporting.sections.rebooking import approaches, cohorts, intent, rates, tim
 from reporting.sections.reliability import reliability
 from reporting.sections.wording import interval_in_words, name_of
 from settings import Settings
+from warehouse.loads import LoadHistory
 
 Row = dict[str, Any]
 

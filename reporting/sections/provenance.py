@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingest.load_history import LoadHistory
 from presentation import spoken_of
 from reporting.content import Column, Section, Table
 from reporting.sections.wording import count_of, words
 from settings import Settings
+from warehouse.loads import LoadHistory
 
 Row = dict[str, Any]
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.load import ingest
-from tests.conftest import MENTORS_CSV, USERS_CSV, event
+from tests.conftest import MENTORS_CSV, USERS_CSV, event, ingest
 
 
 def write_good(folder: Path) -> Path:

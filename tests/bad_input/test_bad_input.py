@@ -14,11 +14,13 @@ import duckdb
 import pytest
 
 from errors import SourceError
-from ingest.load import find_sources, ingest_sources, rejected_rows
+from ingest.load import ingest_sources
+from ingest.sources import find_sources
 from settings import PROJECT_ROOT
 from tests.bad_input.__main__ import page
 from tests.bad_input.cases import CASES, Case
 from tests.bad_input.conftest import write_good
+from warehouse.loads import rejected_rows
 
 
 def read_text(path: Path) -> str:

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from errors import SourceError
 from ingest.csv_rows import batches, records
-from ingest.load import ingest, rejected_rows
 from ingest.normalisation import utc_timestamp
 from tests import conftest
 from tests.bad_input.conftest import write_good
 from tests.bad_input.test_bad_input import read_text
-from tests.conftest import EXAMPLES_FACTOR
+from tests.conftest import EXAMPLES_FACTOR, ingest
+from warehouse.loads import rejected_rows
 
 BAD_ROWS = "3,8,2023-01-03,active,more\nx,8,2023-01-03,active\n3,8,2023-01-03,active\n2,9,,\n"
 EVENTS = [

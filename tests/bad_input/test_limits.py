@@ -14,11 +14,11 @@ import pytest
 
 from errors import SourceError, WarehouseError
 from ingest import load as ingest_load
-from ingest.load import ingest, rejected_rows
 from settings import PROJECT_ROOT
 from tests.bad_input.conftest import write_good
-from tests.conftest import event
+from tests.conftest import event, ingest
 from tests.test_answer import run
+from warehouse.loads import rejected_rows
 
 # The command line in a process that cannot write a file beyond so many bytes.
 WITH_LIMIT = """

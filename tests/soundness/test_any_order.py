@@ -23,11 +23,10 @@ from hypothesis.stateful import (
 )
 
 from benchmarks.kill import content
-from ingest.load import ingest
 from settings import Settings
 from tests import reference
 from tests.bare_sqlmesh import Warehouse, copy_of_models
-from tests.conftest import EXAMPLES_FACTOR, event
+from tests.conftest import EXAMPLES_FACTOR, event, ingest
 from tests.test_answer import run
 from tests.test_history import EXPORT, SHEET, mentors_replay, typed, users_replay
 from warehouse.environments import schema

@@ -261,7 +261,7 @@ def test_a_metric_that_prod_was_not_built_with_is_named_first(tmp_path):
     bare = Warehouse(tmp_path)
     bare.write(came_back(range(1, 5)))
     project.cli("refresh", "--data", str(bare.data))
-    metrics = "analysis/rebooking.py"
+    metrics = "analysis/metrics/rebooking.py"
     project.edit(metrics, "later = moment > first_at\n", "later = moment > first_at + ibis.interval(days=20)\n")
     document = json.loads(project.cli("answer", "--format", "json"))
     assert users_of(document, "Gold") == (4, 0)

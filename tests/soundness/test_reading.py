@@ -9,9 +9,8 @@ import pytest
 
 from errors import SourceError
 from ingest.csv_rows import records
-from ingest.load import ingest
 from ingest.source_files import inspect_file
-from tests.conftest import event
+from tests.conftest import event, ingest
 
 
 @pytest.mark.parametrize("text", ["{", '\ufeff{"event_id": "a"} {"event_id": "b"}'])

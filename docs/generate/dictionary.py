@@ -1,17 +1,17 @@
-"""Writes docs/dictionary.md, every table and column of the project: python -m documentation.dictionary"""
+"""Writes docs/dictionary.md, every table and column of the project: python -m docs.generate.dictionary"""
 
 from __future__ import annotations
 
 import re
 
-from documentation.catalogue import Column, Table, project_context, tables
+from docs.generate.tables import Column, Table, project_context, tables
 from settings import PROJECT_ROOT
 
 DICTIONARY = PROJECT_ROOT / "docs" / "dictionary.md"
 
 _HEAD = """# Dictionary
 
-Every table of the project, layer by layer, and what its columns mean. `python -m documentation.dictionary` writes this
+Every table of the project, layer by layer, and what its columns mean. `python -m docs.generate.dictionary` writes this
 page from the models; after changing one, run it again. Times are UTC, rates are fractions.
 *Worked out from* names the columns of other tables that a column's value comes from; what only filters, joins or counts
 rows is not among them.

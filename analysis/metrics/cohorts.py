@@ -5,8 +5,8 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import Table
 
-from analysis.marts import Moment
-from analysis.rebooking import rebooking_counts
+from analysis.metrics.marts import Moment
+from analysis.metrics.rebooking import rebooking_counts
 
 
 def cohort_counts(outcomes: Table, window_days: int | None, as_of: Moment) -> Table:

@@ -13,7 +13,7 @@ from sqlmesh.core.console import get_console
 from sqlmesh.core.notification_target import GenericNotificationTarget, NotificationEvent
 from sqlmesh.utils.errors import AuditError
 
-from pipeline.notifications import Channel, deliver, hold
+from alerts.channels import Channel, deliver, hold
 
 
 class FailureNotification(GenericNotificationTarget):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ from typing import Any
 import duckdb
 import ibis
 
-from analysis.answer import answer
-from analysis.definitions import checksums
+from analysis.answer.document import Built, answer
+from analysis.metrics.definitions import checksums
+from analysis.metrics.marts import schema_of
 from errors import SettingsError, WarehouseError
-from ingest.warehouse import connect
 from settings import Settings
+from warehouse.connection import connect
 from warehouse.environments import Environment, environment_names, read_environment, schema
 
 # The reports that `diff` compares, and what names a row of each.
@@ -153,7 +154,11 @@ def _answer(
     try:
         _refuse_before_first_event(connection, environment, as_of)
         backend = ibis.duckdb.from_connection(connection)
-        document = answer(backend, settings.model_copy(update=built), environment, as_of, full)
+
+        def table(name: str) -> ibis.Table:
+            return backend.table(name, database=schema(schema_of(name), environment.name))
+
+        document = answer(table, settings.model_copy(update=built), _built(environment), as_of, full)
     except (duckdb.Error, ibis.IbisError) as error:
         raise WarehouseError(
             f"the warehouse {settings.warehouse} cannot answer (a file keeps the name it was built under): "
@@ -161,6 +166,17 @@ def _answer(
         ) from None
     document["warnings"] = remarks + document["warnings"]
     return document
+
+
+def _built(environment: Environment) -> Built:
+    return Built(
+        environment.name,
+        environment.as_of,
+        environment.newest_load,
+        asdict(environment.taken_in),
+        environment.settings,
+        environment.changed_definitions(checksums()),
+    )
 
 
 def _refuse_before_first_event(

@@ -7,7 +7,7 @@ import datetime
 import ibis
 from ibis.expr.types import IntegerValue, Table, TimestampValue
 
-from analysis.marts import Moment
+from analysis.metrics.marts import Moment
 
 
 def whole_days(start: TimestampValue, end: TimestampValue) -> IntegerValue:

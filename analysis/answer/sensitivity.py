@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.document.tiers import Row, tiers_of
+from analysis.answer.tiers import Row, tiers_of
 from analysis.statistics.proportions import fisher_p_value, newcombe_interval, rate
 from settings import Settings
 

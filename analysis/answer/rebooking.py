@@ -6,7 +6,7 @@ import itertools
 from dataclasses import asdict
 from typing import Any
 
-from analysis.document.tiers import GROUPS, Row, by_group, by_tier, tiers_of, total
+from analysis.answer.tiers import GROUPS, Row, by_group, by_tier, tiers_of, total
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.power import minimum_detectable_difference, users_for_half_width
 from analysis.statistics.proportions import compare, rate, wilson_interval

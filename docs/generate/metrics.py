@@ -1,4 +1,4 @@
-"""The metric catalogue, docs/metrics.md, from the docstrings: `python -m analysis.catalogue` writes it."""
+"""The metric catalogue, docs/metrics.md, from the docstrings: `python -m docs.generate.metrics` writes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from analysis.definitions import METRICS
+from analysis.metrics.definitions import METRICS
 from settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "metrics.md"
@@ -17,7 +17,7 @@ INTRODUCTION = """\
 What `answer --full` and `answer --format json` tell, and how each figure comes about. Counts are worked out in the
 engine; sections of the answer are put together from counts by statistics that know no table.
 
-This page is written from the docstrings by `python -m analysis.catalogue`; change those instead.
+This page is written from the docstrings by `python -m docs.generate.metrics`; change those instead.
 """
 
 
@@ -25,8 +25,8 @@ def catalogue() -> str:
     """The page as Markdown: every public function of the metrics, the sections of the answer and the statistics."""
     analysis = PROJECT_ROOT / "analysis"
     parts = {
-        "Sections of the answer": _modules(analysis / "document"),
-        "Counts, in the engine": [analysis / f"{name}.py" for name in METRICS],
+        "Sections of the answer": _modules(analysis / "answer"),
+        "Counts, in the engine": [analysis / "metrics" / f"{name}.py" for name in METRICS],
         "Statistics": _modules(analysis / "statistics"),
     }
     lines = [INTRODUCTION]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from analysis.document.tiers import Row, by_tier, total
-from analysis.reliability import LEAD_TIMES
+from analysis.answer.tiers import Row, by_tier, total
+from analysis.metrics.reliability import LEAD_TIMES
 from analysis.statistics.proportions import rate
 from analysis.statistics.trend import p_chart
 from settings import Settings, known_tiers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from analysis.document.tiers import Row
+from analysis.answer.tiers import Row
 from analysis.statistics.stratified import Stratum, mantel_haenszel, permutation_test
 from settings import Settings
 

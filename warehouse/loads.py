@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import duckdb
 
 from errors import WarehouseError
+from warehouse.connection import connect
 
 
 @dataclass(frozen=True)
@@ -72,3 +73,20 @@ def load_history(warehouse: duckdb.DuckDBPyConnection) -> LoadHistory:
         [SourceLoads(*row[:7], PurePath(row[7]).name, *row[8:]) for row in sources],
         [Rejection(*row) for row in rejections],
     )
+
+
+def rejected_rows(warehouse: Path) -> list[tuple[int, str, int, str, str]]:
+    """The rejected rows of every load: load_id, file, position, reason, raw text; oldest first.
+
+    `position` counts the rows of the file from 1, a CSV's header left out.
+
+    Raises:
+        WarehouseError: there is no warehouse, it is locked, or nothing was ever loaded into it.
+    """
+    with connect(warehouse, read_only=True) as connection:
+        try:
+            return connection.execute(
+                "SELECT load_id, file, position, reason, raw_text FROM raw.rejected_rows ORDER BY load_id, position"
+            ).fetchall()
+        except duckdb.CatalogException:
+            raise WarehouseError(f"nothing was loaded into {warehouse} yet; run: python cli.py refresh") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import NumericValue, Table, TimestampValue
 
-from analysis.marts import Moment
+from analysis.metrics.marts import Moment
 
 
 def booking_outcomes(

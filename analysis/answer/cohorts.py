@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
 
-from analysis.document.tiers import GROUPS, Row, by_group, by_tier, total
+from analysis.answer.tiers import GROUPS, Row, by_group, by_tier, total
 from analysis.statistics.proportions import rate, wilson_interval
 from analysis.statistics.trend import cochran_armitage
 from settings import Settings

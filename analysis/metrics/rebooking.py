@@ -9,7 +9,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import BooleanValue, Table, TimestampValue
 
-from analysis.marts import Moment
+from analysis.metrics.marts import Moment
 
 
 def session_visits(sessions: Table) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ibis.expr.types import Table
 
-from analysis.rebooking import within_window
+from analysis.metrics.rebooking import within_window
 
 
 def user_intents(outcomes: Table, bookings: Table, window_days: int | None) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import Table
 
-from analysis.rebooking import booking_visits, session_visits, within_window
+from analysis.metrics.rebooking import booking_visits, session_visits, within_window
 
 
 def own_bookings(bookings: Table) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 
-from analysis.document.tiers import GROUPS, Row, by_tier, tiers_of, total
+from analysis.answer.tiers import GROUPS, Row, by_tier, tiers_of, total
 from analysis.statistics.clusters import beta_binomial_shrinkage, between_cluster_spread, clustered_difference
 from analysis.statistics.proportions import rate, wilson_interval
 from settings import Settings, known_tiers

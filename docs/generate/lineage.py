@@ -10,7 +10,7 @@ import networkx as nx
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from documentation.catalogue import LAYERS, Table
+from docs.generate.tables import LAYERS, Table
 
 BOX_WIDTH, BOX_HEIGHT, LANE_HEIGHT = 210, 46, 14
 COLUMN_STEP, GAP, MARGIN, HEADER = 300, 18, 24, 40

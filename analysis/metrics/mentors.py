@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ibis.expr.types import Table
 
-from analysis.rebooking import rebooking_counts
+from analysis.metrics.rebooking import rebooking_counts
 
 
 def mentor_counts(outcomes: Table) -> Table:

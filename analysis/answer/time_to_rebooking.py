@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from analysis.document.tiers import GROUPS, Row, by_group, by_tier, tiers_of
+from analysis.answer.tiers import GROUPS, Row, by_group, by_tier, tiers_of
 from analysis.statistics.survival import DayCounts, kaplan_meier, log_rank, share_by
 from settings import Settings
 

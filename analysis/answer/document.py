@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import ibis
-from ibis.backends import BaseBackend
 from ibis.expr.types import Table
 
-from analysis.cohorts import cohort_counts
-from analysis.confounding import stratum_counts, with_company, with_month
-from analysis.definitions import checksums
-from analysis.document.cohorts import cohorts_section
-from analysis.document.confounding import confounding_section
-from analysis.document.mentors import mentors_section
-from analysis.document.rebooking import intent_section, pairwise_section, power_section, rebooking_section
-from analysis.document.reliability import reliability_in_time_section, reliability_section
-from analysis.document.sensitivity import OTHER_ATTRIBUTION, other_windows, sensitivity_section
-from analysis.document.tiers import Row
-from analysis.document.time_to_rebooking import time_to_rebooking_section
-from analysis.intent import intent_counts, user_intents
-from analysis.marts import Marts, latest_marts, marts_at, schema_of
-from analysis.mentors import mentor_counts
-from analysis.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
-from analysis.reliability import (
+from analysis.answer.cohorts import cohorts_section
+from analysis.answer.confounding import confounding_section
+from analysis.answer.mentors import mentors_section
+from analysis.answer.rebooking import intent_section, pairwise_section, power_section, rebooking_section
+from analysis.answer.reliability import reliability_in_time_section, reliability_section
+from analysis.answer.sensitivity import OTHER_ATTRIBUTION, other_windows, sensitivity_section
+from analysis.answer.tiers import Row
+from analysis.answer.time_to_rebooking import time_to_rebooking_section
+from analysis.metrics.cohorts import cohort_counts
+from analysis.metrics.confounding import stratum_counts, with_company, with_month
+from analysis.metrics.intent import intent_counts, user_intents
+from analysis.metrics.marts import Marts, latest_marts, marts_at
+from analysis.metrics.mentors import mentor_counts
+from analysis.metrics.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
+from analysis.metrics.reliability import (
     booking_outcomes,
     cancellation_counts,
     delay_quantiles,
@@ -33,41 +32,59 @@ from analysis.reliability import (
     unknown_counts,
     weekly_counts,
 )
-from analysis.sensitivity import other_approaches, variant_counts
-from analysis.time_to_rebooking import return_counts
+from analysis.metrics.sensitivity import other_approaches, variant_counts
+from analysis.metrics.time_to_rebooking import return_counts
 from settings import Settings
-from warehouse.environments import Environment, schema
 
 SMALL_GROUP = 100
 # A moment before any event, for an environment whose facts are empty: every count is 0.
 NO_EVENT = datetime.datetime(1970, 1, 1)
 
 
+@dataclass(frozen=True)
+class Built:
+    """How the environment stands whose answer it is.
+
+    Attributes:
+        environment: its name.
+        as_of: the latest event that its facts were built from, naive UTC; None without facts.
+        newest_load: the newest load of events that its facts hold; 0 without facts.
+        taken_in: loads and events that it holds, and that wait: `loads, events, waiting_loads, waiting_events`.
+        settings: what its facts and reports were built with, by name.
+        changed_definitions: the modules of metrics that say something else here than it was built with.
+    """
+
+    environment: str
+    as_of: datetime.datetime | None
+    newest_load: int
+    taken_in: Row
+    settings: Row
+    changed_definitions: list[str]
+
+
 def answer(
-    connection: BaseBackend,
+    table: Callable[[str], Table],
     settings: Settings,
-    environment: Environment,
+    built: Built,
     as_of: datetime.datetime | None,
     full: bool = False,
 ) -> Row:
     """The answer document of one environment, shaped as `answer --format json` prints it.
 
     Args:
+        table: gives a table of `analysis.metrics.marts.COLUMNS` by its name.
         settings: the question; what shapes the models is to be as the environment was built.
+        built: how the environment stands.
         as_of: naive UTC; None means the latest event that the environment has taken in.
         full: with every section; else only `parameters`, `rebooking`, `intent`, `reliability`,
             `sensitivity` and `warnings`, in a fraction of the time.
     """
-
-    def table(name: str) -> Table:
-        return connection.table(name, database=schema(schema_of(name), environment.name))
-
     if as_of is None:
-        marts = latest_marts(table, environment.as_of or NO_EVENT)
+        marts = latest_marts(table, built.as_of or NO_EVENT)
     else:
         marts = marts_at(table, as_of, settings.default_session_minutes)
-    moment = as_of or environment.as_of
-    events = marts.events.filter(marts.events.load_id <= environment.newest_load)
+    moment = as_of or built.as_of
+    events = marts.events.filter(marts.events.load_id <= built.newest_load)
     window_days, attribution = settings.rebooking_window_days, settings.tier_attribution
 
     (totals,) = _rows(session_counts(marts.sessions).cross_join(unknown_counts(events, marts.users, marts.mentors)))
@@ -100,7 +117,7 @@ def answer(
         intents = user_intents(outcomes, marts.bookings, window_days)
         document = {
             "parameters": {
-                "environment": environment.name,
+                "environment": built.environment,
                 "gateway": settings.gateway,
                 "window_days": window_days,
                 "group_a": settings.group_a,
@@ -108,9 +125,9 @@ def answer(
                 "tier_attribution": attribution,
                 "as_of": moment.isoformat() + "Z" if moment else None,
                 "answered_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-                "taken_in": asdict(environment.taken_in),
-                "settings": environment.settings,
-                "changed_definitions": environment.changed_definitions(checksums()),
+                "taken_in": built.taken_in,
+                "settings": built.settings,
+                "changed_definitions": built.changed_definitions,
             },
             "rebooking": {
                 "sessions": rebooking_section(counts, settings),

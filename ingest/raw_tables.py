@@ -1,0 +1,29 @@
+"""The tables of the `raw` schema: what the loads said, and what became of every row."""
+
+RAW_TABLES = """
+CREATE SCHEMA IF NOT EXISTS raw;
+CREATE TABLE IF NOT EXISTS raw.users (
+    user_id BIGINT NOT NULL, company_id VARCHAR, signup_date DATE NOT NULL, status VARCHAR,
+    updated_at TIMESTAMP, loaded_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS raw.mentors (
+    mentor_id VARCHAR NOT NULL, tier VARCHAR NOT NULL, hourly_rate DECIMAL(18, 4),
+    updated_at TIMESTAMP, is_deleted BOOLEAN NOT NULL, loaded_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS raw.booking_events (
+    event_id VARCHAR NOT NULL, user_id BIGINT NOT NULL, mentor_id VARCHAR NOT NULL,
+    occurred_at TIMESTAMP NOT NULL, event_type VARCHAR NOT NULL,
+    cancelled_by VARCHAR, cancellation_reason VARCHAR, confirmed_start_time VARCHAR,
+    requested_duration_minutes VARCHAR, duration_seconds VARCHAR, load_id BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS raw.rejected_rows (
+    load_id BIGINT NOT NULL, file VARCHAR NOT NULL, position BIGINT NOT NULL,
+    reason VARCHAR NOT NULL, raw_text VARCHAR
+);
+CREATE TABLE IF NOT EXISTS raw.loads (
+    load_id BIGINT NOT NULL, source VARCHAR NOT NULL, file VARCHAR NOT NULL, checksum VARCHAR NOT NULL,
+    rows_read BIGINT NOT NULL, rows_loaded BIGINT NOT NULL, rows_known BIGINT NOT NULL,
+    rows_duplicate BIGINT NOT NULL, rows_rejected BIGINT NOT NULL,
+    loaded_at TIMESTAMP NOT NULL, outcome VARCHAR NOT NULL
+);
+"""

@@ -1,0 +1,99 @@
+"""Reading one file into rows with typed columns, each row with its position and its text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import duckdb
+
+from errors import SourceError
+from ingest.source_files import SourceFile, shown
+from ingest.sources import Source
+from warehouse.connection import one_line
+
+
+def _pattern(path: Path) -> str:
+    """SQL for a path as DuckDB takes it, which is a pattern: `[2].json` would read `2.json`."""
+    text = str(path)
+    if re.search(r"[*?[]", text):
+        if "\\" in text:
+            raise SourceError(f"{path} has a name with a backslash and one of * ? [; rename it")
+        text = re.sub(r"[*?[]", r"[\g<0>]", text)
+    return "'" + text.replace("'", "''") + "'"
+
+
+def read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile, number: int) -> list[str]:
+    """Make `source_text` (position, raw_text) and `normalised` (position, columns, reason), `_number` at their ends.
+
+    Events are numbered as they stream by, which keeps their order; nothing holds their texts, which
+    are read once more for the rows that are rejected.
+
+    Returns:
+        Notes on what the counts do not say.
+
+    Raises:
+        SourceError: the file cannot be read as a whole.
+    """
+    try:
+        if file.json_format:
+            reader = f"read_json_objects({_pattern(file.path)}, format = '{file.json_format}')"
+            rows = f"SELECT ROW_NUMBER() OVER () AS position, CAST(json AS VARCHAR) AS raw_text FROM {reader}"
+            unknown = []
+        else:
+            from ingest.csv_rows import load_csv  # pyarrow is slow to import
+
+            unknown = load_csv(connection, file.path, source.required, source.optional, number)
+            rows = f"SELECT * FROM temp.source_rows_{number}"
+        connection.execute(f"CREATE TEMP VIEW source_text_{number} AS SELECT position, raw_text FROM ({rows})")
+        with one_thread(connection) if file.json_format else nullcontext():
+            connection.execute(f"""
+                CREATE TEMP TABLE normalised_{number} AS WITH source_rows AS ({rows}) {source.normalise}
+            """)
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        file.refuse_if_changed()
+        raise SourceError(f"{file.path} cannot be read: {_reading_failure(file, error)}") from None
+    notes = []
+    if file.json_format:
+        unknown = [
+            name
+            for (name,) in connection.execute(
+                f"SELECT DISTINCT UNNEST(unknown_properties) AS name FROM normalised_{number} ORDER BY name"
+            ).fetchall()
+        ]
+    else:
+        (several,) = connection.execute(
+            f"""
+            SELECT COUNT(*) FROM source_text_{number} WHERE CONTAINS(raw_text, CHR(10)) OR CONTAINS(raw_text, CHR(13))
+            """
+        ).fetchone()
+        if several:
+            notes.append(f"rows of several lines: {several:,} (quotes that are not closed where they should be?)")
+    if unknown:
+        notes.append(f"columns that are not loaded: {', '.join(map(shown, unknown))}")
+    return notes
+
+
+@contextmanager
+def one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Read files with one thread.
+
+    Numbering rows takes no more, and with more DuckDB calls some whole files broken: those without a
+    line end after the last event whose size is that of the reader's buffer, give or take two bytes.
+    """
+    (threads,) = connection.execute("SELECT CURRENT_SETTING('threads')").fetchone()
+    connection.execute("SET threads = 1")
+    yield  # after a failure the connection is of no more use
+    connection.execute(f"SET threads = {threads}")
+
+
+def _reading_failure(file: SourceFile, error: duckdb.Error) -> str:
+    line = one_line(error)
+    if "maximum_object_size" in line:
+        return "broken JSON, or a single event of more than 16 MB"
+    line = line.replace(f'in file "{file.path}", ', "")
+    # DuckDB counts from 2.
+    line = re.sub(r"in (line|record/value) (\d+)", lambda m: f"in {m[1].split('/')[0]} {int(m[2]) - 1}", line)
+    return line.removesuffix(". Try auto-detecting the JSON format")

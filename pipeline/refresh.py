@@ -1,0 +1,102 @@
+"""Refreshing an environment: load what is new, have SQLMesh bring the models up to date, publish both at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from threading import Thread
+
+from analysis.metrics.definitions import checksums
+from errors import WarehouseError
+from ingest.load import Load, ingest_sources, unchanged_loads
+from ingest.sources import Sources, find_sources
+from pipeline.publication import next_state
+from pipeline.run_log import Run
+from settings import Settings
+from warehouse.connection import connect
+from warehouse.environments import environment_names, has_loads, read_environment
+
+Say = Callable[[str], None]
+
+
+def refresh(run: Run, say: Say, on_step: Say) -> None:
+    """Load the run's data folder, if it has one, and transform its environment, if any; publish both at once.
+
+    Args:
+        run: gets the files, the models and the outcome, as far as it came.
+        say: shows a line that stays.
+        on_step: shows what is being done, one phrase a step.
+
+    Raises:
+        SourceError: a file cannot be read as a whole.
+        WarehouseError: the warehouse is in use, or cannot be written.
+        TransformError: a model or a blocking audit failed.
+    """
+    settings, environment = run.settings, run.environment
+    on_step("reading the files")
+    sources = find_sources(run.data) if run.data else []
+    run.files = [{"file": str(file.path), "checksum": file.checksum} for _, file in sources]
+    known = unchanged_loads(settings.warehouse, sources)
+    if len(known) == len(sources) and (not environment or _is_up_to_date(settings, environment, say)):
+        _report(run, sources, known, say)
+        run.outcome = "unchanged"
+        if environment:
+            say(f"{environment} is up to date; nothing new")
+        return
+    # SQLMesh takes a second to import: time enough to copy the warehouse.
+    importing = Thread(target=import_module, args=["pipeline.transform"])
+    if environment:
+        importing.start()
+    with next_state(settings.warehouse, settings.lock_wait_seconds, say) as state:
+        if environment:
+            importing.join()
+        settings = settings.model_copy(update={"warehouse": state.file})
+        if sources:
+            _report(run, sources, ingest_sources(settings.warehouse, sources, on_step), say)
+        if environment:
+            _transform(run, settings, say, on_step)
+        on_step("publishing")
+    if environment:
+        say(f"{environment} is up to date")
+
+
+def _transform(run: Run, settings: Settings, say: Say, on_step: Say) -> None:
+    from pipeline.transform import transform  # imports SQLMesh
+
+    transform(settings, run.environment, on_step, run)
+    for warning in run.warnings:
+        say(f"warning: {warning}")
+
+
+def _report(run: Run, sources: Sources, loads: list[Load], say: Say) -> None:
+    for load in loads:
+        if load.outcome == "unchanged":
+            say(f"{load.file.name}: unchanged since its last load")
+        else:
+            say(
+                f"{load.file.name}: {load.rows_read:,} rows read = {load.rows_loaded:,} loaded "
+                f"+ {load.rows_known:,} known + {load.rows_duplicate:,} duplicates "
+                f"+ {load.rows_rejected:,} rejected"
+            )
+        for note in load.notes:
+            say(f"{load.file.name}: {note}")
+    run.add_loads(sources, loads)
+
+
+def _is_up_to_date(settings: Settings, environment: str, say: Say) -> bool:
+    """Whether a run would change nothing; warns of what is otherwise here than the environment was built with.
+
+    Raises:
+        WarehouseError: nothing was loaded yet, or other models built the environment.
+    """
+    with connect(settings.warehouse, read_only=True) as connection:
+        if not has_loads(connection):
+            raise WarehouseError(f"nothing was loaded into {settings.warehouse} yet; run: python cli.py ingest")
+        if environment not in environment_names(connection):
+            return False
+        state = read_environment(connection, environment)
+    if state.is_behind:
+        return False
+    for remark in state.remarks(settings, checksums()):
+        say(f"warning: {remark}")
+    return True
