@@ -33,6 +33,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "valid_to": OPEN,
         "load_id": 2,
     },
+    "staging.stg_events": {"event_id": "e", "load_id": 2},
     "marts.fct_sessions": {
         "session_id": "s",
         "user_id": 1,
@@ -140,6 +141,9 @@ CASES = [
     ("assert_tiers_known", "marts.dim_mentors", [{}, {"tier": "Bronze"}], False),
     ("assert_tiers_known", "marts.dim_mentors", [{"tier": "Platinum"}], True),
     ("assert_tiers_known", "marts.dim_mentors", [{"tier": "Platinum", "recorded_to": MARCH}], False),
+    ("assert_newest_events_unique", "staging.stg_events", [{}, {"event_id": "f", "load_id": 1}], False),
+    ("assert_newest_events_unique", "staging.stg_events", [{}, {}], True),
+    ("assert_newest_events_unique", "staging.stg_events", [{}, {"load_id": 1}], True),
     ("assert_durations_not_negative", "marts.fct_sessions", [{}], False),
     ("assert_durations_not_negative", "marts.fct_sessions", [{"duration_minutes": -1}], True),
     ("assert_durations_not_negative", "marts.fct_sessions", [{"ended_at": datetime(2023, 1, 1, 10)}], True),

@@ -21,9 +21,7 @@ MODEL (
   references (user_id, mentor_id, event_type),
   audits (
     not_null(columns := (event_id, user_id, mentor_id, occurred_at, event_type, precedence)),
-    unique_combination_of_columns(columns := (
-      event_id
-    ))
+    assert_newest_events_unique
   )
 );
 
