@@ -19,7 +19,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -36,48 +35,36 @@ _COPY_BYTES = 1 << 20
 _building: Path | None = None
 
 
-@dataclass
-class NextState:
-    """The file to build the next state in; with `is_wanted` False it is thrown away, not published."""
-
-    file: Path
-    is_wanted: bool = True
-
-
 @contextmanager
-def next_state(
-    warehouse: Path, wait_seconds: float = 0, say: Callable[[str], None] = lambda _: None
-) -> Iterator[NextState]:
-    """A copy of the published state to work on; leaving the block without an error publishes it.
+def next_state(warehouse: Path, wait_seconds: float = 0, say: Callable[[str], None] = lambda _: None) -> Iterator[Path]:
+    """The file of a copy of the published state to work on; leaving the block without an error publishes it.
 
     Args:
         warehouse: the published file; it need not be there yet.
         wait_seconds: how long to wait for another writer before giving up.
-        say: told once that it waits.
+        say: called once when it waits.
 
     Raises:
         WarehouseError: another process writes or holds the warehouse, or a file cannot be written.
     """
     global _building
     with _only_writer(warehouse, wait_seconds, say) as real:
-        state = NextState(_beside(real, ".next").with_name(warehouse.name))
-        _building = state.file
+        state = _building = _beside(real, ".next").with_name(warehouse.name)
         try:
-            _clear(state.file)
+            _clear(state)
             remove_abandoned_spill(warehouse)
             with _published(warehouse) as published:
                 if published:
-                    _copy(published, state.file)
+                    _copy(published, state)
                 yield state
-                if state.is_wanted:
-                    _checkpoint(state.file)
-                    begin_publishing()
-                    if not published and real.exists():
-                        raise WarehouseError(f"another process made {warehouse} meanwhile; run the command again")
-                    _publish(state.file, real, published)
+                _checkpoint(state)
+                begin_publishing()
+                if not published and real.exists():
+                    raise WarehouseError(f"another process made {warehouse} meanwhile; run the command again")
+                _publish(state, real, published)
         finally:
             _building = None
-            _clear(state.file)
+            _clear(state)
 
 
 def discard_next_state() -> None:

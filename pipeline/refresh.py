@@ -50,7 +50,7 @@ def refresh(run: Run, say: Say, on_step: Say) -> None:
     with next_state(settings.warehouse, settings.lock_wait_seconds, say) as state:
         if environment:
             importing.join()
-        settings = settings.model_copy(update={"warehouse": state.file})
+        settings = settings.model_copy(update={"warehouse": state})
         if sources:
             _report(run, sources, ingest_sources(settings.warehouse, sources, on_step), say)
         if environment:

@@ -179,7 +179,7 @@ def test_the_log_of_a_deleted_warehouse_does_not_damage_the_next_one(data_folder
 def test_a_warehouse_made_by_another_process_meanwhile_is_kept(warehouse):
     def both() -> None:
         with next_state(warehouse) as state:
-            for file in (state.file, warehouse):
+            for file in (state, warehouse):
                 duckdb.connect(str(file)).close()
 
     with pytest.raises(WarehouseError, match="another process made"):
@@ -209,7 +209,7 @@ def test_two_warehouses_in_one_folder_do_not_meet(data_folder, warehouse):
     other = warehouse.with_name("other.duckdb")
     with next_state(other) as state:
         run(warehouse, "ingest", "--data", str(data_folder(events=FIRST)))
-        duckdb.connect(str(state.file)).close()
+        duckdb.connect(str(state)).close()
     kept = digest(warehouse)
     remove(other)
     assert digest(warehouse) == kept
@@ -219,7 +219,7 @@ def test_a_new_state_can_be_read_by_nobody_who_could_not_read_the_one_before(dat
     ingest(warehouse, data_folder(events=FIRST))
     warehouse.chmod(0o600)
     with next_state(warehouse) as state:
-        assert state.file.stat().st_mode & 0o777 == 0o600
+        assert state.stat().st_mode & 0o777 == 0o600
     assert warehouse.stat().st_mode & 0o777 == 0o600
 
 

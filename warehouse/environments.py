@@ -197,7 +197,7 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
         )
         settings = connection.execute(f"SELECT setting, value FROM {reference}.settings").fetchall()
         definitions = connection.execute(f"SELECT module, checksum FROM {reference}.definitions").fetchall()
-        taken_in = _taken_in(connection, marts, bookings[0], sessions[0])
+        taken_in = _taken_in(connection, name, bookings[0], sessions[0])
         reports_are_behind = _are_reports_behind(connection, marts, schema("reports", name))
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         refuse_earlier_version(connection)
@@ -225,11 +225,11 @@ def read_environments(connection: duckdb.DuckDBPyConnection) -> list[Environment
     return [read_environment(connection, name) for name in environment_names(connection)]
 
 
-def _taken_in(connection: duckdb.DuckDBPyConnection, marts: str, in_bookings: int, in_sessions: int) -> TakenIn:
+def _taken_in(connection: duckdb.DuckDBPyConnection, environment: str, in_bookings: int, in_sessions: int) -> TakenIn:
     ((loads,),) = connection.execute("SELECT COUNT(*) FROM raw.loads").fetchall()
     ((events,),) = connection.execute("SELECT COUNT(*) FROM raw.booking_events").fetchall()
     waiting_events = _waiting_events(connection, in_bookings, in_sessions)
-    waiting_loads = {load for load, _ in waiting_events} | _waiting_states(connection, marts)
+    waiting_loads = {load for load, _ in waiting_events} | _waiting_states(connection, environment)
     count = sum(number for _, number in waiting_events)
     return TakenIn(loads - len(waiting_loads), events - count, len(waiting_loads), count)
 
@@ -255,26 +255,57 @@ def _waiting_events(connection: duckdb.DuckDBPyConnection, in_bookings: int, in_
     """).fetchall()
 
 
-def _waiting_states(connection: duckdb.DuckDBPyConnection, marts: str) -> set[int]:
-    """The loads of users and mentors whose last word a dimension does not hold."""
-    rows = connection.execute(f"""
-        SELECT DISTINCT load_id FROM raw.users
-        WHERE load_id > (SELECT COALESCE(MAX(load_id), 0) FROM {marts}.dim_users WHERE recorded_to IS NULL)
-        UNION
-        SELECT load_id FROM (
-            SELECT mentor_id, is_deleted, load_id FROM raw.mentors
-            QUALIFY ROW_NUMBER() OVER (PARTITION BY mentor_id ORDER BY load_id DESC) = 1
-        ) AS last_words
-        WHERE CASE
-            -- Who has left has no version that goes on; taking that in leaves no other trace.
-            WHEN is_deleted THEN mentor_id IN (
-                SELECT mentor_id FROM {marts}.dim_mentors
-                WHERE recorded_to IS NULL AND valid_to = TIMESTAMP '9999-12-31'
+def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> set[int]:
+    """The loads of users and mentors with which a dimension would be another one.
+
+    A row of the log stands unless a later one says something from the same moment or before; see docs/history.md.
+    """
+    marts, staging = schema("marts", environment), schema("staging", environment)
+    waiting = set()
+    for source, key, is_deleted in (("users", "user_id", "FALSE"), ("mentors", "mentor_id", "is_deleted")):
+        (newest,) = connection.execute(
+            f"SELECT COALESCE(MAX(load_id), 0) FROM {marts}.dim_{source} WHERE recorded_to IS NULL"
+        ).fetchone()
+        newer = f"SELECT {key} FROM raw.{source} WHERE load_id > {newest}"
+        if not connection.execute(f"SELECT COUNT(*) FROM ({newer})").fetchone()[0]:
+            continue
+        rows = connection.execute(f"""
+            WITH log AS (
+                SELECT {key}, effective_at, load_id, {is_deleted} AS is_deleted
+                FROM {staging}.stg_{source} WHERE {key} IN ({newer})
+            ),
+            standing AS (
+                SELECT * FROM log
+                WHERE effective_at < TIMESTAMP '9999-12-31' AND NOT EXISTS (
+                    SELECT 1 FROM log AS later
+                    WHERE later.{key} = log.{key} AND later.load_id > log.load_id
+                        AND later.effective_at <= log.effective_at
+                )
+            ),
+            held AS (
+                SELECT {key}, valid_from, valid_to, load_id
+                FROM {marts}.dim_{source} WHERE recorded_to IS NULL AND {key} IN ({newer})
+            ),
+            different AS (
+                SELECT standing.{key} FROM standing
+                LEFT JOIN held ON held.{key} = standing.{key}
+                    AND held.valid_from <= standing.effective_at AND standing.effective_at < held.valid_to
+                WHERE CASE
+                    WHEN standing.is_deleted THEN held.load_id IS NOT NULL
+                    ELSE held.load_id IS NULL OR held.load_id < standing.load_id
+                END
+                UNION ALL
+                SELECT held.{key} FROM held
+                WHERE NOT EXISTS (
+                    SELECT 1 FROM standing
+                    WHERE standing.{key} = held.{key} AND standing.effective_at = held.valid_from
+                        AND NOT standing.is_deleted
+                )
             )
-            ELSE load_id > (SELECT COALESCE(MAX(load_id), 0) FROM {marts}.dim_mentors WHERE recorded_to IS NULL)
-        END
-    """).fetchall()
-    return {load for (load,) in rows}
+            SELECT DISTINCT load_id FROM log WHERE load_id > {newest} AND {key} IN (SELECT {key} FROM different)
+        """).fetchall()
+        waiting |= {load for (load,) in rows}
+    return waiting
 
 
 def _are_reports_behind(connection: duckdb.DuckDBPyConnection, marts: str, reports: str) -> bool:

@@ -217,6 +217,29 @@ def test_what_can_change_no_fact_waits_for_nothing(bare):
     assert bare.environment() == environment
 
 
+def test_what_a_sheet_says_that_makes_no_version_waits_for_nothing(bare):
+    """A tier from the end of time on, and a mentor who leaves before the announced tier comes."""
+    session = [event("1", event_type=START)]
+    bare.ingest(session)
+    bare.plan()
+    never = [("M-1", "Silver", "200", "9999-12-31"), DEFAULT_SHEET[1], ("M-3", "Gold", "1", "2999-01-01")]
+    bare.ingest(session, sheet=never)
+    assert bare.environment().taken_in.waiting_loads == 1
+    bare.ingest(session, sheet=never[:2])
+    assert not bare.environment().is_behind
+    # Who came and left since has a version all the same.
+    bare.ingest(session, sheet=[*never[:2], ("M-4", "Gold", "1", "")])
+    bare.ingest(session, sheet=never[:2])
+    assert bare.environment().taken_in.waiting_loads == 2
+    bare.run()
+    assert not bare.environment().is_behind
+    assert [version[:2] for version in bare.versions("dim_mentors")] == [
+        ("M-1", "Gold"),
+        ("M-2", "Silver"),
+        ("M-4", "Gold"),
+    ]
+
+
 def test_settings_are_those_that_the_environment_was_built_with(bare, monkeypatch):
     """`refresh` said "nothing new", and the answer stated a setting that the facts were not built with."""
     cancelled = [

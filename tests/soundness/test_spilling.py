@@ -55,6 +55,6 @@ def test_what_a_killed_process_has_spilled_is_removed_and_what_lives_stays(data_
     dead = warehouse.with_name(alive.name.rsplit("-", 2)[0] + f"-{gone.stdout.strip()}-reading")
     for folder in (alive, dead):
         folder.mkdir()
-    with next_state(warehouse) as state:
-        state.is_wanted = False
+    with next_state(warehouse):
+        pass
     assert (alive.exists(), dead.exists()) == (True, False)
