@@ -97,7 +97,7 @@ def transform(settings: Settings, environment: str, on_step: Callable[[str], Non
         run: gets every model, every failed audit and every warning, as far as it came.
 
     Raises:
-        TransformError: a model or a blocking audit failed.
+        TransformError: a model or a blocking audit failed, or the environment is behind after all.
     """
     on_step("reading the models")
     console = _Recorder(on_step, run)
@@ -111,6 +111,11 @@ def transform(settings: Settings, environment: str, on_step: Callable[[str], Non
         is_done = _run(config, environment)
         if is_done and _is_behind(settings, environment):
             is_done = _run(config, environment, is_later=True)
+            if is_done and _is_behind(settings, environment):
+                raise TransformError(
+                    f"SQLMesh ran {environment} and it is behind all the same; to build its facts anew run: "
+                    f"sqlmesh plan {environment} --restate-model marts.fct_bookings --restate-model marts.fct_sessions"
+                )
     except (SQLMeshError, duckdb.Error) as error:
         raise TransformError(_one_line(console, str(error))) from None
     if not is_done:
