@@ -115,6 +115,14 @@ class Warehouse:
                 SELECT user_id, mentor_id, started_at, ended_at, is_duration_estimated, load_id
                 FROM {marts}.fct_sessions ORDER BY user_id, mentor_id, started_at
             """),
+            # Sessions and bookings that say otherwise which led to which.
+            "links": self.query(f"""
+                SELECT bookings.booking_id, sessions.session_id FROM {marts}.fct_bookings AS bookings
+                FULL JOIN {marts}.fct_sessions AS sessions ON bookings.session_id = sessions.session_id
+                WHERE bookings.session_id IS NOT NULL AND sessions.session_id IS NULL
+                    OR sessions.booking_id IS DISTINCT FROM bookings.booking_id
+                    AND (bookings.session_id IS NOT NULL OR sessions.booking_id IS NOT NULL)
+            """),
         }
 
     def expected_facts(self, settings: Settings) -> dict[str, list[tuple]]:
@@ -128,7 +136,9 @@ class Warehouse:
             "bookings": reference.bookings(events, settings.reschedule_hours),
             "sessions": reference.sessions(events, settings.default_session_minutes, settings.max_session_hours),
         }
-        return {name: [(*row, load_of[row[0], row[1]]) for row in found] for name, found in rows.items()}
+        return {"links": []} | {
+            name: [(*row, load_of[row[0], row[1]]) for row in found] for name, found in rows.items()
+        }
 
     def events(self) -> list[dict]:
         names = ("event_id", "user_id", "mentor_id", "at", "type", "load_id")

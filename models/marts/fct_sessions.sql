@@ -66,6 +66,29 @@ WITH affected_pairs AS (
     AND events.mentor_id = affected_pairs.mentor_id
   WHERE
     events.event_type IN ('session_started', 'session_ended')
+), bookings AS (
+  /* A booking leads to the session that follows its request with no cancellation and no other session between. */
+  SELECT
+    events.user_id,
+    events.mentor_id,
+    events.event_type,
+    events.occurred_at AS started_at,
+    LAG(events.event_type) OVER (
+      PARTITION BY events.user_id, events.mentor_id
+      ORDER BY events.occurred_at, events.precedence
+    ) AS previous_event_type,
+    LAG(events.occurred_at) OVER (
+      PARTITION BY events.user_id, events.mentor_id
+      ORDER BY events.occurred_at, events.precedence
+    ) AS requested_at
+  FROM staging.stg_events AS events
+  INNER JOIN affected_pairs
+    ON events.user_id = affected_pairs.user_id
+    AND events.mentor_id = affected_pairs.mentor_id
+  WHERE
+    events.event_type IN ('booking_requested', 'booking_cancelled', 'session_started')
+  QUALIFY
+    event_type = 'session_started' AND previous_event_type = 'booking_requested'
 ), first_ends AS (
   SELECT
     user_id,
@@ -114,11 +137,14 @@ SELECT
     DATE_DIFF('MICROSECOND', completed.started_at, completed.ended_at) / 60000000.0
   )::DOUBLE AS duration_minutes,
   completed.is_duration_estimated::BOOLEAN AS is_duration_estimated,
-  bookings.booking_id::TEXT AS booking_id,
+  CASE
+    WHEN NOT bookings.requested_at IS NULL
+    THEN @sha256_key(completed.user_id, completed.mentor_id, bookings.requested_at)
+  END::TEXT AS booking_id,
   completed.last_event_at::TIMESTAMP AS last_event_at,
   completed.load_id::BIGINT AS load_id
 FROM completed
-LEFT JOIN marts.fct_bookings AS bookings
+LEFT JOIN bookings
   ON completed.user_id = bookings.user_id
   AND completed.mentor_id = bookings.mentor_id
-  AND completed.started_at = bookings.session_started_at
+  AND completed.started_at = bookings.started_at

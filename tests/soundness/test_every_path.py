@@ -69,6 +69,17 @@ def test_events_loaded_after_one_that_lies_ahead_of_the_clock_reach_the_facts(ba
     assert users_of(answer(bare.file), "Gold") == (4, 4)
 
 
+def test_sessions_that_are_restated_alone_know_their_bookings(bare):
+    """They took them from a fact that did not hold the new loads yet, and kept none for good."""
+    bare.ingest(came_back(range(1, 2)))
+    bare.plan()
+    bare.ingest([event("asked"), event("came", event_type=START, timestamp="2023-02-01T11:00:00Z")])
+    bare.plan(restate_models=["marts.fct_sessions"])
+    bare.run()
+    assert bare.facts() == bare.expected_facts(bare.settings)
+    assert bare.query("SELECT COUNT(booking_id), COUNT(*) FROM marts.fct_sessions") == [(1, 3)]
+
+
 @pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(hours=30), timedelta(days=400)])
 def test_a_clock_set_back_loses_nothing(bare, ahead):
     """Loads are numbered, and a run takes in those that a fact does not hold, whatever time it is."""
