@@ -60,7 +60,7 @@ def test_columns_are_traced_to_what_they_are_worked_out_from(found):
     assert sources["staging.stg_users.signup_date"] == ("raw.users.signup_date",)
     assert sources["staging.stg_events.precedence"] == ("reference.event_catalogue.precedence",)
     assert sources["reports.rpt_user_outcomes.tier"] == ("marts.dim_mentors.tier", "marts.dim_mentors.valid_from")
-    assert "marts.fct_bookings.booking_id" in sources["marts.fct_sessions.booking_id"]
+    assert "staging.stg_events.occurred_at" in sources["marts.fct_sessions.booking_id"]
     assert sources["marts.dim_users.recorded_to"] == ()
 
 
