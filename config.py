@@ -30,7 +30,7 @@ def build_config(settings: Settings) -> Config:
         },
         default_gateway=settings.gateway,
         # What was loaded a moment ago lies in a day that is not over: with a part of a day to be run at any minute
-        # every plan and every run takes it in. Days, since minutes since the start would be millions of intervals.
+        # every run takes it in. Days, since minutes since the start would be millions of intervals.
         model_defaults=ModelDefaultsConfig(
             dialect="duckdb", start=HISTORY_START, cron="* * * * *", interval_unit=IntervalUnit.DAY, allow_partials=True
         ),

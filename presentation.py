@@ -312,7 +312,7 @@ def status(environments: list[Row], output: str) -> str:
         )
         lines += [f"  {remark}" for remark in row["remarks"] or ["up to date"]]
     if any(row["taken_in"]["waiting_loads"] for row in environments):
-        lines.append("refresh, transform, sqlmesh run and, for prod, sqlmesh plan take in what waits")
+        lines.append("refresh, transform and sqlmesh run take in what waits; sqlmesh plan does for what it builds")
     return "\n".join(lines)
 
 

@@ -37,7 +37,9 @@ def refresh(run: Run, say: Say, on_step: Say) -> None:
     sources = find_sources(run.data) if run.data else []
     run.files = [{"file": str(file.path), "checksum": file.checksum} for _, file in sources]
     known = unchanged_loads(settings.warehouse, sources)
-    if len(known) == len(sources) and (not environment or _is_up_to_date(settings, environment, say)):
+    is_nothing_new = len(known) == len(sources) and (not environment or _is_up_to_date(settings, environment, say))
+    # Without files a run is what is asked for: a promoted change of a dimension shows in the next one.
+    if is_nothing_new and run.data:
         _report(run, sources, known, say)
         run.outcome = "unchanged"
         if environment:

@@ -77,7 +77,7 @@ def bookings(events: list[dict], reschedule_hours: int = 24) -> list[tuple]:
 def latest_event(events: list[dict]) -> datetime | None:
     """The latest event of the pairs that have a request or a session: the moment that the facts speak of.
 
-    An end counts where a session comes before it, anything else where a request or a start does.
+    An event counts where a request of the pair comes before it, a start or an end also where a start does.
     """
     found = []
     for stream in ordered_pairs(events).values():
@@ -85,7 +85,7 @@ def latest_event(events: list[dict]) -> datetime | None:
         for row in stream:
             requested |= row["type"] == "booking_requested"
             started |= row["type"] == "session_started"
-            if started if row["type"] == "session_ended" else requested or row["type"] == "session_started":
+            if requested or (started and row["type"] in ("session_started", "session_ended")):
                 found.append(row["at"])
     return max(found, default=None)
 

@@ -39,7 +39,7 @@ def test_every_command_that_writes_is_logged_with_what_it_did(data_folder, wareh
         ("ingest", "done"),
         ("ingest", "unchanged"),
         ("refresh", "done"),
-        ("transform", "unchanged"),
+        ("transform", "done"),
         ("refresh", "failed"),
         ("rollback", "done"),
         ("reset", "done"),

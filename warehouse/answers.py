@@ -29,6 +29,10 @@ REPORTS = {
 }
 
 
+# What goes on for ever ends here, see docs/history.md.
+END_OF_TIME = datetime(9999, 12, 31)
+
+
 def parse_as_of(text: str | None) -> datetime | None:
     """ISO-8601 text as naive UTC; no offset means UTC.
 
@@ -39,9 +43,12 @@ def parse_as_of(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         raise SettingsError(f"--as-of {text!r} is not an ISO-8601 time such as 2023-07-01T12:00:00Z") from None
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    if moment >= END_OF_TIME:
+        raise SettingsError(f"--as-of {text!r} is too late; the latest moment is one before {END_OF_TIME:%Y-%m-%d}")
+    return moment
 
 
 def answer_from_warehouse(
@@ -108,20 +115,19 @@ def differences(settings: Settings, base: str, other: str, as_of: str | None) ->
             if environment.is_behind
             for line in environment.remarks(settings, environment.definitions)
         ]
-        are_level = both[0].as_of == both[1].as_of
-        if moment is None and not are_level:
-            moment = min((environment.as_of for environment in both if environment.as_of), default=None)
+        are_level = moment is None and both[0].as_of == both[1].as_of
+        latest = [environment.as_of for environment in both if environment.as_of]
+        if moment is None and len(latest) == len(both):
+            moment = None if are_level else min(latest)
         figures = []
         for environment in both:
             figures.append(dict(_figures(_answer(connection, settings, environment, moment))))
             if are_level:
                 figures[-1] |= dict(_figures(_reports(connection, environment.name)))
         if not are_level:
-            remarks.append(
-                f"{base} and {other} have taken in other events: the answers are compared as of "
-                f"{moment:%Y-%m-%d %H:%M:%S}, the reports not at all"
-            )
-    clock = {"parameters.environment", "parameters.answered_at", "parameters.as_of"}
+            at = f"as of {moment:%Y-%m-%d %H:%M:%S}" if moment else "each as of its latest event"
+            remarks.append(f"the answers of {base} and {other} are compared {at}, the reports not at all")
+    clock = {"parameters.environment", "parameters.answered_at", "parameters.as_of", "warnings"}
     names = [name for name in figures[0] | figures[1] if name not in clock and not name.startswith("parameters.taken")]
     pairs = [(name, figures[0].get(name), figures[1].get(name)) for name in names]
     return Differences(

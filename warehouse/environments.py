@@ -45,7 +45,7 @@ class Environment:
     Attributes:
         name: as SQLMesh knows it.
         as_of: the latest event that its facts were built from, naive UTC; None without facts.
-        newest_load: the newest load of events that its facts hold; 0 without facts.
+        newest_load: the newest load of which no event waits, or else the newest one that its facts hold.
         taken_in: what it holds and what waits.
         reports_are_behind: a report was built before a load that the facts and dimensions hold.
         settings: what its facts and reports were built with, by the names of settings.toml.
@@ -198,6 +198,7 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
         settings = connection.execute(f"SELECT setting, value FROM {reference}.settings").fetchall()
         definitions = connection.execute(f"SELECT module, checksum FROM {reference}.definitions").fetchall()
         taken_in = _taken_in(connection, name, bookings[0], sessions[0])
+        (newest_load,) = connection.execute("SELECT COALESCE(MAX(load_id), 0) FROM raw.loads").fetchone()
         reports_are_behind = _are_reports_behind(connection, marts, schema("reports", name))
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         refuse_earlier_version(connection)
@@ -208,7 +209,7 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
     return Environment(
         name,
         max((moment for _, moment in (bookings, sessions) if moment), default=None),
-        max(bookings[0], sessions[0]),
+        max(bookings[0], sessions[0]) if taken_in.waiting_events else newest_load,
         taken_in,
         reports_are_behind,
         {setting: json.loads(value) for setting, value in settings},

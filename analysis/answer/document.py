@@ -48,7 +48,7 @@ class Built:
     Attributes:
         environment: its name.
         as_of: the latest event that its facts were built from, naive UTC; None without facts.
-        newest_load: the newest load of events that its facts hold; 0 without facts.
+        newest_load: the newest load whose events count.
         taken_in: loads and events that it holds, and that wait: `loads, events, waiting_loads, waiting_events`.
         settings: what its facts and reports were built with, by name.
         changed_definitions: the modules of metrics that say something else here than it was built with.

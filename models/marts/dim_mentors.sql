@@ -3,7 +3,7 @@ MODEL (
   name marts.dim_mentors,
   kind SCD_TYPE_2_BY_COLUMN (
     unique_key mentor_version_id,
-    columns (valid_to, load_id),
+    columns (tier, valid_to, load_id),
     valid_from_name recorded_from,
     valid_to_name recorded_to,
     execution_time_as_valid_from TRUE,

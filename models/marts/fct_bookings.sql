@@ -18,7 +18,7 @@ MODEL (
     is_confirmation_missing = 'Attended without a confirmation before the session',
     is_rescheduled = 'Cancelled, and the same pair asked again within the reschedule hours',
     next_requested_at = 'UTC time of the next request of the same pair; null without one',
-    last_event_at = 'UTC time of the latest event of the booking, its request included',
+    last_event_at = 'UTC time of the latest event of the pair from the request to before the next one',
     load_id = 'The newest load among the events of the pair'
   ),
   grain booking_id,
@@ -69,8 +69,6 @@ WITH affected_pairs AS (
   INNER JOIN affected_pairs
     ON events.user_id = affected_pairs.user_id
     AND events.mentor_id = affected_pairs.mentor_id
-  WHERE
-    events.event_type <> 'session_ended'
 ), bookings AS (
   SELECT
     user_id,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from settings import PROJECT_ROOT
 from tests.bare_sqlmesh import DEFAULT_SHEET, Warehouse
 from tests.conftest import event
 from tests.processes import Command
@@ -216,6 +217,19 @@ def test_reports_that_lag_behind_facts_which_another_environment_shares_are_told
     assert not bare.environment("prod").is_behind
 
 
+def test_a_promoted_change_of_a_dimension_shows_after_transform(tmp_path):
+    """Every load was held, so `transform` said "nothing new" and ran nothing."""
+    project, bare = ProjectCopy(tmp_path / "project"), Warehouse(tmp_path)
+    bare.write(came_back(range(1, 5)))
+    project.cli("refresh", "--data", str(bare.data))
+    change = "CASE WHEN mentor_id = 'M-2' THEN 'Gold' ELSE tier END::TEXT AS tier"
+    project.edit("models/staging/stg_mentors.sql", "  tier::TEXT AS tier", f"  {change}")
+    project.plan()
+    project.cli("transform")
+    held = "SELECT mentor_id, tier FROM marts.dim_mentors WHERE recorded_to IS NULL ORDER BY mentor_id"
+    assert project.query(held) == [("M-1", "Gold"), ("M-2", "Gold")]
+
+
 def test_what_can_change_no_fact_waits_for_nothing(bare):
     """A stray end of a pair that never met: else an environment would be behind for ever."""
     bare.ingest(came_back(range(1, 3)))
@@ -310,3 +324,29 @@ def test_a_metric_that_prod_was_not_built_with_is_named_first(tmp_path):
     project.plan()
     assert project.query("SELECT users, rebooked FROM reports.rpt_rebooking_by_tier") == [(4, 0)]
     assert json.loads(project.cli("answer", "--format", "json"))["parameters"]["changed_definitions"] == []
+
+
+def test_a_plan_under_other_settings_is_not_stopped_by_the_unit_tests(tmp_path):
+    """The command that an answer names to rebuild failed: the tests of the models took the settings in force."""
+    other = {
+        "MENTOR_REBOOKING_WINDOW_DAYS": "none",
+        "MENTOR_DEFAULT_SESSION_MINUTES": "45",
+        "MENTOR_MAX_SESSION_HOURS": "9",
+        "MENTOR_RESCHEDULE_HOURS": "48",
+        "MENTOR_NO_SHOW_GRACE_DAYS": "1",
+        "MENTOR_ORPHAN_GRACE_DAYS": "3",
+    }
+    tests = Command(PROJECT_ROOT, "sqlmesh", "test", MENTOR_WAREHOUSE=str(tmp_path / "warehouse.duckdb"), **other)
+    assert tests.wait() == 0, tests.output()
+
+
+@pytest.mark.parametrize("as_of", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "9999-12-31"])
+def test_a_moment_beyond_all_time_is_refused_in_one_line(bare, as_of):
+    assert run(bare.file, "answer", "--as-of", as_of, exit_code=1).stderr.count("\n") == 1
+
+
+def test_events_that_build_no_fact_are_counted(bare):
+    """They were taken in and left out of the counts until another load came."""
+    refresh(bare, [event("1", user_id=99, mentor_id="M-9", event_type="session_ended")])
+    overall = answer(bare.file)["reliability"]["overall"]
+    assert (overall["unknown_user_events"], overall["unknown_mentor_events"]) == (1, 1)
