@@ -20,7 +20,7 @@ from pipeline.interruption import stop_if_asked
 from pipeline.run_log import Run
 from settings import PROJECT_ROOT, Settings
 from warehouse.connection import connect
-from warehouse.environments import read_environment
+from warehouse.environments import plan_command, read_environment
 
 
 class _Recorder(NoopConsole):
@@ -54,7 +54,7 @@ class _Recorder(NoopConsole):
         environment = context_diff.environment
         self.log_warning(
             f"{environment} has other versions of {', '.join(names)} than the models and settings here; "
-            f"it keeps its own until: sqlmesh plan{'' if environment == 'prod' else ' ' + environment}"
+            f"it keeps its own until: {plan_command(environment)}"
         )
 
     def log_failed_models(self, errors) -> None:

@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -162,8 +161,3 @@ def copy_of_models(folder: Path) -> Path:
         shutil.copytree(PROJECT_ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT_ROOT / "external_models.yaml", folder)
     return folder
-
-
-def moment(text: str) -> datetime:
-    """Naive UTC of ISO-8601 text without an offset."""
-    return datetime.fromisoformat(text)

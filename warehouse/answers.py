@@ -27,8 +27,6 @@ REPORTS = {
     "rpt_mentor_outcomes": ("mentor_id",),
     "rpt_reliability_by_week": ("week",),
 }
-
-
 # What goes on for ever ends here, see docs/history.md.
 END_OF_TIME = datetime(9999, 12, 31)
 
@@ -86,12 +84,10 @@ class Differences:
     Attributes:
         figures: `(figure, value in base, value in other)` for every figure that differs, in the order of the
             answer document; a figure is a path such as `rebooking.sessions.tiers.Gold.rate`.
-        as_of: the moment that both are compared at, naive UTC; None without events.
-        remarks: what keeps them from being compared as they stand, one line each.
+        remarks: as of when they are compared and what keeps them from being compared as they stand, one line each.
     """
 
     figures: list[tuple[str, Any, Any]]
-    as_of: datetime | None
     remarks: list[str]
 
 
@@ -130,11 +126,7 @@ def differences(settings: Settings, base: str, other: str, as_of: str | None) ->
     clock = {"parameters.environment", "parameters.answered_at", "parameters.as_of", "warnings"}
     names = [name for name in figures[0] | figures[1] if name not in clock and not name.startswith("parameters.taken")]
     pairs = [(name, figures[0].get(name), figures[1].get(name)) for name in names]
-    return Differences(
-        [(name, before, after) for name, before, after in pairs if before != after],
-        moment or both[0].as_of,
-        remarks,
-    )
+    return Differences([(name, before, after) for name, before, after in pairs if before != after], remarks)
 
 
 def environments(warehouse: Path) -> list[str]:
@@ -156,7 +148,7 @@ def _answer(
     asked: Collection[str] = (),
 ) -> dict[str, Any]:
     built = {name: value for name, value in environment.settings.items() if name not in asked}
-    remarks = environment.remarks(settings, checksums(), asked)
+    definitions = checksums()
     try:
         _refuse_before_first_event(connection, environment, as_of)
         backend = ibis.duckdb.from_connection(connection)
@@ -164,24 +156,24 @@ def _answer(
         def table(name: str) -> ibis.Table:
             return backend.table(name, database=schema(schema_of(name), environment.name))
 
-        document = answer(table, settings.model_copy(update=built), _built(environment), as_of, full)
+        document = answer(table, settings.model_copy(update=built), _built(environment, definitions), as_of, full)
     except (duckdb.Error, ibis.IbisError) as error:
         raise WarehouseError(
             f"the warehouse {settings.warehouse} cannot answer (a file keeps the name it was built under): "
             f"{str(error).splitlines()[0]}"
         ) from None
-    document["warnings"] = remarks + document["warnings"]
+    document["warnings"] = environment.remarks(settings, definitions, asked) + document["warnings"]
     return document
 
 
-def _built(environment: Environment) -> Built:
+def _built(environment: Environment, definitions: dict[str, str]) -> Built:
     return Built(
         environment.name,
         environment.as_of,
         environment.newest_load,
         asdict(environment.taken_in),
         environment.settings,
-        environment.changed_definitions(checksums()),
+        environment.changed_definitions(definitions),
     )
 
 

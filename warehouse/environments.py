@@ -65,11 +65,6 @@ class Environment:
         """Whether a run would change what it says."""
         return self.taken_in.waiting_loads > 0 or self.reports_are_behind
 
-    @property
-    def plan_command(self) -> str:
-        """What rebuilds it from the models, settings and definitions here."""
-        return "sqlmesh plan" if self.name == "prod" else f"sqlmesh plan {self.name}"
-
     def remarks(self, settings: Settings, definitions: dict[str, str], asked: Collection[str] = ()) -> list[str]:
         """What its reader has to know, one line each: what waits, and what is otherwise here than it was built with.
 
@@ -93,12 +88,12 @@ class Environment:
                 continue
             lines.append(
                 f"{self.name} was built with {name} = {_shown(built)}, here it is {_shown(here)}; "
-                f"to rebuild run: {self.plan_command}"
+                f"to rebuild run: {plan_command(self.name)}"
             )
         if changed := self.changed_definitions(definitions):
             lines.append(
                 f"{self.name} was built with other definitions of {', '.join(changed)} than those here; "
-                f"to rebuild run: {self.plan_command}"
+                f"to rebuild run: {plan_command(self.name)}"
             )
         return lines
 
@@ -133,6 +128,11 @@ class Environment:
 
 def _shown(value: Any) -> str:
     return "none" if value is None else str(value)
+
+
+def plan_command(environment: str) -> str:
+    """What builds an environment from the models, settings and definitions of the working tree."""
+    return "sqlmesh plan" if environment == "prod" else f"sqlmesh plan {environment}"
 
 
 def schema(name: str, environment: str) -> str:
@@ -199,12 +199,12 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
         definitions = connection.execute(f"SELECT module, checksum FROM {reference}.definitions").fetchall()
         taken_in = _taken_in(connection, name, bookings[0], sessions[0])
         (newest_load,) = connection.execute("SELECT COALESCE(MAX(load_id), 0) FROM raw.loads").fetchone()
-        reports_are_behind = _are_reports_behind(connection, marts, schema("reports", name))
+        reports_are_behind = _are_reports_behind(connection, name, max(bookings[0], sessions[0]))
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         refuse_earlier_version(connection)
         raise WarehouseError(
             f"the environment {name} was built by other models than these ({str(error).splitlines()[0]}); "
-            f"run: sqlmesh plan{'' if name == 'prod' else ' ' + name}"
+            f"run: {plan_command(name)}"
         ) from None
     return Environment(
         name,
@@ -264,9 +264,7 @@ def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> 
     marts, staging = schema("marts", environment), schema("staging", environment)
     waiting = set()
     for source, key, is_deleted in (("users", "user_id", "FALSE"), ("mentors", "mentor_id", "is_deleted")):
-        (newest,) = connection.execute(
-            f"SELECT COALESCE(MAX(load_id), 0) FROM {marts}.dim_{source} WHERE recorded_to IS NULL"
-        ).fetchone()
+        newest = _newest_in(connection, f"{marts}.dim_{source}")
         newer = f"SELECT {key} FROM raw.{source} WHERE load_id > {newest}"
         if not connection.execute(f"SELECT COUNT(*) FROM ({newer})").fetchone()[0]:
             continue
@@ -309,15 +307,17 @@ def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> 
     return waiting
 
 
-def _are_reports_behind(connection: duckdb.DuckDBPyConnection, marts: str, reports: str) -> bool:
+def _newest_in(connection: duckdb.DuckDBPyConnection, dimension: str) -> int:
+    """The newest load that gave a version that a dimension holds now."""
+    return connection.execute(
+        f"SELECT COALESCE(MAX(load_id), 0) FROM {dimension} WHERE recorded_to IS NULL"
+    ).fetchone()[0]
+
+
+def _are_reports_behind(connection: duckdb.DuckDBPyConnection, environment: str, in_facts: int) -> bool:
     """Whether a report says less than the facts and dimensions: an environment that shares these may have run."""
-    held = connection.execute(f"""
-        SELECT MAX(load_id) FROM (
-            SELECT load_id FROM {marts}.fct_bookings UNION ALL SELECT load_id FROM {marts}.fct_sessions
-            UNION ALL SELECT load_id FROM {marts}.dim_users WHERE recorded_to IS NULL
-            UNION ALL SELECT load_id FROM {marts}.dim_mentors WHERE recorded_to IS NULL
-        ) AS held
-    """).fetchone()[0]
+    marts, reports = schema("marts", environment), schema("reports", environment)
+    held = max(in_facts, *(_newest_in(connection, f"{marts}.dim_{source}") for source in ("users", "mentors")))
     for report, fact in _REPORTS.items():
         (built_from,) = connection.execute(f"SELECT MAX(load_id) FROM {reports}.{report}").fetchone()
         if built_from is None:
