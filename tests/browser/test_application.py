@@ -285,7 +285,7 @@ def test_sqlmesh_shows_a_model_and_the_lineage_of_its_columns(browser, applicati
             for described in ("One row per booking", "UTC time of the request"):
                 expect(page.get_by_text(described).locator("visible=true").first).to_be_visible()
             lineage = page.locator(".react-flow")
-            for table in ("staging.stg_events", "marts.fct_bookings", "marts.fct_sessions"):
+            for table in ("staging.stg_events", "marts.fct_bookings", "reports.rpt_reliability_by_week"):
                 expect(lineage.get_by_text(table, exact=True).first).to_be_visible()
             edges = lineage.locator(".react-flow__edge")
             before = edges.count()
