@@ -1,5 +1,8 @@
 """SQLMesh's configuration, built from the project's settings."""
 
+import hashlib
+from pathlib import Path
+
 from sqlmesh.core.config import (
     Config,
     DuckDBConnectionConfig,
@@ -13,13 +16,31 @@ from sqlmesh.core.node import IntervalUnit
 from alerts.channels import configured_channels
 from alerts.sqlmesh_target import FailureNotification
 from analysis.metrics.definitions import checksums
-from settings import HISTORY_START, Settings, known_tiers, load_settings
+from settings import HISTORY_START, PROJECT_ROOT, Settings, known_tiers, load_settings
 from warehouse.connection import engine_options
 
 
-def build_config(settings: Settings) -> Config:
-    """The SQLMesh configuration for one warehouse file."""
+def dimension_definitions(root: Path) -> dict[str, str]:
+    """SHA-256 of what defines each dimension, by its name: its model, that which it reads, the macro of its key."""
+    return {
+        f"dim_{source}": hashlib.sha256(
+            b"".join(
+                (root / file).read_bytes()
+                for file in (
+                    f"models/marts/dim_{source}.sql",
+                    f"models/staging/stg_{source}.sql",
+                    "macros/surrogate_key.py",
+                )
+            )
+        ).hexdigest()
+        for source in ("mentors", "users")
+    }
+
+
+def build_config(settings: Settings, root: Path = PROJECT_ROOT) -> Config:
+    """The SQLMesh configuration for one warehouse file and the models of one folder."""
     channels = configured_channels()
+    dimensions = dimension_definitions(root)
     return Config(
         gateways={
             "duckdb": GatewayConfig(
@@ -38,9 +59,10 @@ def build_config(settings: Settings) -> Config:
         | {
             "known_tiers": known_tiers(),
             "history_start": HISTORY_START,
-            # What the models reference.settings and reference.definitions keep of this moment.
+            # What models of `reference` keep of this moment.
             "built_settings": settings.model_variables(),
-            "definitions": checksums(),
+            "definitions": checksums() | dimensions,
+            "dimension_definitions": dimensions,
         },
         # Every environment has a view of every model, so that it can be asked the whole question.
         plan=PlanConfig(include_unmodified=True),

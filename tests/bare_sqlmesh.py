@@ -61,7 +61,7 @@ class Warehouse:
 
     @contextmanager
     def context(self) -> Iterator[Context]:
-        config = build_config(self.settings)
+        config = build_config(self.settings, self.root)
         config.ignore_patterns = [*config.ignore_patterns, "tests/*"]
         context = Context(paths=[str(self.root)], config=config)
         try:

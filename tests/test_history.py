@@ -122,8 +122,12 @@ class Replay:
         ]
         return "outdated" if updated_at and in_force and updated_at < max(in_force) else "loaded"
 
-    def versions(self) -> list[tuple]:
-        """`(key, *attributes, valid_from, valid_to, loaded_at, load_id)` of every version, by key and start."""
+    def versions(self, read: Callable = lambda key, attributes: attributes) -> list[tuple]:
+        """`(key, *attributes, valid_from, valid_to, loaded_at, load_id)` of every version, by key and start.
+
+        Args:
+            read: what attributes a staging model makes of those of a key.
+        """
         versions = []
         for key in sorted(self.states):
             states = self.states[key]
@@ -131,7 +135,7 @@ class Replay:
             for moment in sorted({state.effective_at for state in states}):
                 state = latest([state for state in states if state.effective_at <= moment])
                 attributes = state.attributes and tuple(
-                    "unknown" if value == "" else value for value in state.attributes
+                    "unknown" if value == "" else value for value in read(key, state.attributes)
                 )
                 start = runs.pop()[1] if runs and runs[-1][0] == attributes else moment
                 runs.append((attributes, start, state))

@@ -48,6 +48,7 @@ class Environment:
         newest_load: the newest load of which no event waits, or else the newest one that its facts hold.
         taken_in: what it holds and what waits.
         reports_are_behind: a report was built before a load that the facts and dimensions hold.
+        stale_dimensions: the dimensions whose rows are of an earlier definition than the one that was planned last.
         settings: what its facts and reports were built with, by the names of settings.toml.
         definitions: the checksums of the metrics that its reports were built with, by module.
     """
@@ -57,13 +58,14 @@ class Environment:
     newest_load: int
     taken_in: TakenIn
     reports_are_behind: bool
+    stale_dimensions: list[str]
     settings: dict[str, Any]
     definitions: dict[str, str]
 
     @property
     def is_behind(self) -> bool:
         """Whether a run would change what it says."""
-        return self.taken_in.waiting_loads > 0 or self.reports_are_behind
+        return self.taken_in.waiting_loads > 0 or self.reports_are_behind or bool(self.stale_dimensions)
 
     def remarks(self, settings: Settings, definitions: dict[str, str], asked: Collection[str] = ()) -> list[str]:
         """What its reader has to know, one line each: what waits, and what is otherwise here than it was built with.
@@ -82,6 +84,11 @@ class Environment:
             lines.append(
                 f"the reports of {self.name} are behind its facts, which another environment shares; "
                 f"to catch up run: python cli.py transform --env {self.name}"
+            )
+        if self.stale_dimensions:
+            lines.append(
+                f"{self.name} still has rows of {' and '.join(self.stale_dimensions)} from before the last plan; "
+                f"to work them out anew run: python cli.py transform --env {self.name}"
             )
         for name, (built, here) in self.changed_settings(settings).items():
             if name in asked:
@@ -196,7 +203,8 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
             for fact in ("fct_bookings", "fct_sessions")
         )
         settings = connection.execute(f"SELECT setting, value FROM {reference}.settings").fetchall()
-        definitions = connection.execute(f"SELECT module, checksum FROM {reference}.definitions").fetchall()
+        definitions = dict(connection.execute(f"SELECT module, checksum FROM {reference}.definitions").fetchall())
+        evaluated = connection.execute(f"SELECT dimension, checksum FROM {reference}.dimension_definitions").fetchall()
         taken_in = _taken_in(connection, name, bookings[0], sessions[0])
         (newest_load,) = connection.execute("SELECT COALESCE(MAX(load_id), 0) FROM raw.loads").fetchone()
         reports_are_behind = _are_reports_behind(connection, name, max(bookings[0], sessions[0]))
@@ -212,8 +220,9 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
         max(bookings[0], sessions[0]) if taken_in.waiting_events else newest_load,
         taken_in,
         reports_are_behind,
+        sorted(dimension for dimension, checksum in evaluated if definitions.pop(dimension) != checksum),
         {setting: json.loads(value) for setting, value in settings},
-        dict(definitions),
+        definitions,
     )
 
 

@@ -1,4 +1,4 @@
-"""The definitions of the metrics that an environment was built with."""
+"""The definitions of metrics and dimensions that an environment was planned with."""
 
 from sqlglot import exp
 from sqlmesh import model
@@ -10,12 +10,12 @@ from sqlmesh.core.macros import MacroEvaluator
     is_sql=True,
     kind="VIEW",
     owner="analytics",
-    description="One row per module of metrics, with the checksum of what the reports were built with.",
+    description="One row per module of metrics and per dimension, with the checksum of what was planned last.",
     columns={"module": "TEXT", "checksum": "TEXT"},
     grain=["module"],
     column_descriptions={
-        "module": "Name of the module under analysis/",
-        "checksum": "SHA-256 of its code without what only explains",
+        "module": "Name of the module under analysis/metrics/, or of the dimension",
+        "checksum": "SHA-256 of the code of the module without what only explains, or as in dimension_definitions",
     },
     audits=[
         ("not_null", {"columns": exp.array("module", "checksum")}),

@@ -217,17 +217,28 @@ def test_reports_that_lag_behind_facts_which_another_environment_shares_are_told
     assert not bare.environment("prod").is_behind
 
 
-def test_a_promoted_change_of_a_dimension_shows_after_transform(tmp_path):
-    """Every load was held, so `transform` said "nothing new" and ran nothing."""
+@pytest.mark.parametrize("path", ["transform", "refresh", "sqlmesh run"])
+def test_a_promoted_change_of_a_dimension_shows_after_a_run_and_is_told_of_until_then(tmp_path, path):
+    """Every load was held, so `transform` said "nothing new" and ran nothing; and no answer said so."""
     project, bare = ProjectCopy(tmp_path / "project"), Warehouse(tmp_path)
     bare.write(came_back(range(1, 5)))
     project.cli("refresh", "--data", str(bare.data))
     change = "CASE WHEN mentor_id = 'M-2' THEN 'Gold' ELSE tier END::TEXT AS tier"
-    project.edit("models/staging/stg_mentors.sql", "  tier::TEXT AS tier", f"  {change}")
-    project.plan()
-    project.cli("transform")
     held = "SELECT mentor_id, tier FROM marts.dim_mentors WHERE recorded_to IS NULL ORDER BY mentor_id"
-    assert project.query(held) == [("M-1", "Gold"), ("M-2", "Gold")]
+    run = {
+        "transform": ("cli.py", "transform"),
+        "refresh": ("cli.py", "refresh", "--data", str(bare.data)),
+        "sqlmesh run": ("sqlmesh", "run", "--ignore-cron"),
+    }[path]
+    for old, new, tier in (("  tier::TEXT AS tier", f"  {change}", "Gold"), (change, "tier::TEXT AS tier", "Silver")):
+        project.edit("models/staging/stg_mentors.sql", old, new)
+        project.plan()
+        told = "prod still has rows of dim_mentors from before the last plan"
+        assert json.loads(project.cli("answer", "--format", "json"))["warnings"][0].startswith(told)
+        assert told in Command(project.folder, "cli.py", "status").output()
+        project.run(*run)
+        assert project.query(held) == [("M-1", "Gold"), ("M-2", tier)]
+        assert "before the last plan" not in project.cli("status")
 
 
 def test_what_can_change_no_fact_waits_for_nothing(bare):
