@@ -20,7 +20,7 @@ from pipeline.interruption import stop_if_asked
 from pipeline.run_log import Run
 from settings import PROJECT_ROOT, Settings
 from warehouse.connection import connect
-from warehouse.environments import plan_command, read_environment
+from warehouse.environments import Environment, plan_command, read_environment
 
 
 class _Recorder(NoopConsole):
@@ -87,7 +87,7 @@ def _model_name(snapshot_name: str) -> str:
     return f"{table.db}.{table.name}"
 
 
-def transform(settings: Settings, environment: str, on_step: Callable[[str], None], run: Run) -> None:
+def transform(settings: Settings, environment: str, on_step: Callable[[str], None], run: Run) -> Environment:
     """Have SQLMesh run an environment, or plan it where it is not there yet.
 
     The models are those that the environment has: a changed model file waits for `sqlmesh plan`.
@@ -95,6 +95,9 @@ def transform(settings: Settings, environment: str, on_step: Callable[[str], Non
     Args:
         on_step: called with what is being done, one phrase a step.
         run: gets every model, every failed audit and every warning, as far as it came.
+
+    Returns:
+        How the environment stands; behind only where it waits for a run of prod.
 
     Raises:
         TransformError: a model or a blocking audit failed, or the environment is behind after all.
@@ -109,9 +112,11 @@ def transform(settings: Settings, environment: str, on_step: Callable[[str], Non
     config.ignore_patterns = [*config.ignore_patterns, "tests/*"]  # they are not run here, and slow to read
     try:
         is_done = _run(config, environment)
-        if is_done and _is_behind(settings, environment):
+        state = _state(settings, environment)
+        if is_done and _could_run_on(state):
             is_done = _run(config, environment, is_later=True)
-            if is_done and _is_behind(settings, environment):
+            state = _state(settings, environment)
+            if is_done and _could_run_on(state):
                 raise TransformError(
                     f"SQLMesh ran {environment} and it is behind all the same; to build its facts anew run: "
                     f"sqlmesh plan {environment} --restate-model marts.fct_bookings --restate-model marts.fct_sessions"
@@ -120,6 +125,7 @@ def transform(settings: Settings, environment: str, on_step: Callable[[str], Non
         raise TransformError(_one_line(console, str(error))) from None
     if not is_done:
         raise TransformError(_one_line(console, "the run failed"))
+    return state
 
 
 def _run(config: Config, environment: str, is_later: bool = False) -> bool:
@@ -146,9 +152,13 @@ def _run(config: Config, environment: str, is_later: bool = False) -> bool:
         context.close()
 
 
-def _is_behind(settings: Settings, environment: str) -> bool:
+def _state(settings: Settings, environment: str) -> Environment:
     with connect(settings.warehouse, read_only=True) as connection:
-        return read_environment(connection, environment).is_behind
+        return read_environment(connection, environment)
+
+
+def _could_run_on(state: Environment) -> bool:
+    return state.is_behind and not state.waits_for_prod
 
 
 def _one_line(console: _Recorder, fallback: str) -> str:

@@ -49,6 +49,7 @@ class Environment:
         taken_in: what it holds and what waits.
         reports_are_behind: a report was built before a load that the facts and dimensions hold.
         stale_dimensions: the dimensions whose rows are of an earlier definition than the one that was planned last.
+        shares_dimensions: its users and mentors are those of prod, which SQLMesh brings forward with prod alone.
         settings: what its facts and reports were built with, by the names of settings.toml.
         definitions: the checksums of the metrics that its reports were built with, by module.
     """
@@ -59,6 +60,7 @@ class Environment:
     taken_in: TakenIn
     reports_are_behind: bool
     stale_dimensions: list[str]
+    shares_dimensions: bool
     settings: dict[str, Any]
     definitions: dict[str, str]
 
@@ -67,6 +69,16 @@ class Environment:
         """Whether a run would change what it says."""
         return self.taken_in.waiting_loads > 0 or self.reports_are_behind or bool(self.stale_dimensions)
 
+    @property
+    def waits_for_prod(self) -> bool:
+        """Whether a run of its own would change nothing: what waits are users and mentors that it shares with prod."""
+        return (
+            self.is_behind
+            and self.shares_dimensions
+            and not self.reports_are_behind
+            and self.taken_in.waiting_events == 0
+        )
+
     def remarks(self, settings: Settings, definitions: dict[str, str], asked: Collection[str] = ()) -> list[str]:
         """What its reader has to know, one line each: what waits, and what is otherwise here than it was built with.
 
@@ -74,21 +86,23 @@ class Environment:
             asked: settings that may differ, because somebody asks what would be.
         """
         lines = []
+        runs_in = "prod" if self.waits_for_prod else self.name
+        run = f"python cli.py transform --env {runs_in}"
         if self.taken_in.waiting_loads:
             loads, events = self.taken_in.waiting_loads, self.taken_in.waiting_events
             lines.append(
                 f"{self.name} is behind by {loads:,} load{'s' * (loads != 1)} with {events:,} "
-                f"event{'s' * (events != 1)}; to catch up run: python cli.py transform --env {self.name}"
+                f"event{'s' * (events != 1)}; to catch up run: {run}"
             )
         elif self.reports_are_behind:
             lines.append(
                 f"the reports of {self.name} are behind its facts, which another environment shares; "
-                f"to catch up run: python cli.py transform --env {self.name}"
+                f"to catch up run: {run}"
             )
         if self.stale_dimensions:
             lines.append(
                 f"{self.name} still has rows of {' and '.join(self.stale_dimensions)} from before the last plan; "
-                f"to work them out anew run: python cli.py transform --env {self.name}"
+                f"to work them out anew run: {run}"
             )
         for name, (built, here) in self.changed_settings(settings).items():
             if name in asked:
@@ -221,6 +235,7 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
         taken_in,
         reports_are_behind,
         sorted(dimension for dimension, checksum in evaluated if definitions.pop(dimension) != checksum),
+        _shares_dimensions(connection, name),
         {setting: json.loads(value) for setting, value in settings},
         definitions,
     )
@@ -314,6 +329,21 @@ def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> 
         """).fetchall()
         waiting |= {load for (load,) in rows}
     return waiting
+
+
+def _shares_dimensions(connection: duckdb.DuckDBPyConnection, environment: str) -> bool:
+    """Whether the views of users and mentors of an environment are those of prod, on the same tables."""
+    if environment == "prod":
+        return False
+    tables = {
+        row
+        for name in ("prod", environment)
+        for row in connection.execute(f"""
+            SELECT view_name, REGEXP_EXTRACT(sql, ' FROM (.*)', 1) FROM duckdb_views()
+            WHERE schema_name = '{schema("marts", name)}' AND view_name IN ('dim_users', 'dim_mentors')
+        """).fetchall()
+    }
+    return len(tables) == 2
 
 
 def _newest_in(connection: duckdb.DuckDBPyConnection, dimension: str) -> int:
