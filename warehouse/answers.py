@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import duckdb
 import ibis
 
 from analysis.answer.document import Built, answer
+from analysis.answer.schema.document import Answer
 from analysis.metrics.definitions import checksums
 from analysis.metrics.marts import schema_of
 from errors import SettingsError, WarehouseError
@@ -51,7 +52,7 @@ def parse_as_of(text: str | None) -> datetime | None:
 
 def answer_from_warehouse(
     settings: Settings, environment: str, as_of: str | None, full: bool = False, asked: Collection[str] = ()
-) -> dict[str, Any]:
+) -> Answer:
     """The answer document of one environment of the warehouse, with every section if `full`.
 
     Args:
@@ -146,7 +147,7 @@ def _answer(
     as_of: datetime | None,
     full: bool = False,
     asked: Collection[str] = (),
-) -> dict[str, Any]:
+) -> Answer:
     built = {name: value for name, value in environment.settings.items() if name not in asked}
     definitions = checksums()
     try:
@@ -171,7 +172,7 @@ def _built(environment: Environment, definitions: dict[str, str]) -> Built:
         environment.name,
         environment.as_of,
         environment.newest_load,
-        asdict(environment.taken_in),
+        environment.taken_in,
         environment.settings,
         environment.changed_definitions(definitions),
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
+from analysis.answer.schema.document import TakenIn
 from errors import WarehouseError
 from settings import Settings
 
@@ -26,16 +27,6 @@ _REPORTS = {
     "rpt_cohorts": None,
     "rpt_mentor_outcomes": None,
 }
-
-
-@dataclass(frozen=True)
-class TakenIn:
-    """Loads and events that an environment holds, and those that lie in `raw` and would change what it says."""
-
-    loads: int
-    events: int
-    waiting_loads: int
-    waiting_events: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +56,7 @@ class Environment:
     @property
     def is_behind(self) -> bool:
         """Whether a run would change what it says."""
-        return self.taken_in.waiting_loads > 0 or self.reports_are_behind or bool(self.stale_dimensions)
+        return self.taken_in["waiting_loads"] > 0 or self.reports_are_behind or bool(self.stale_dimensions)
 
     def remarks(self, settings: Settings, definitions: dict[str, str], asked: Collection[str] = ()) -> list[str]:
         """What its reader has to know, one line each: what waits, and what is otherwise here than it was built with.
@@ -74,8 +65,8 @@ class Environment:
             asked: settings that may differ, because somebody asks what would be.
         """
         lines = []
-        if self.taken_in.waiting_loads:
-            loads, events = self.taken_in.waiting_loads, self.taken_in.waiting_events
+        if self.taken_in["waiting_loads"]:
+            loads, events = self.taken_in["waiting_loads"], self.taken_in["waiting_events"]
             lines.append(
                 f"{self.name} is behind by {loads:,} load{'s' * (loads != 1)} with {events:,} "
                 f"event{'s' * (events != 1)}; to catch up run: python cli.py transform --env {self.name}"
@@ -109,7 +100,7 @@ class Environment:
         return {
             "environment": self.name,
             "as_of": self.as_of.isoformat() + "Z" if self.as_of else None,
-            "taken_in": asdict(self.taken_in),
+            "taken_in": self.taken_in,
             "changed_settings": {
                 name: {"built": built, "here": here} for name, (built, here) in self.changed_settings(settings).items()
             },
@@ -217,7 +208,7 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
     return Environment(
         name,
         max((moment for _, moment in (bookings, sessions) if moment), default=None),
-        max(bookings[0], sessions[0]) if taken_in.waiting_events else newest_load,
+        max(bookings[0], sessions[0]) if taken_in["waiting_events"] else newest_load,
         taken_in,
         reports_are_behind,
         sorted(dimension for dimension, checksum in evaluated if definitions.pop(dimension) != checksum),
@@ -241,7 +232,12 @@ def _taken_in(connection: duckdb.DuckDBPyConnection, environment: str, in_bookin
     waiting_events = _waiting_events(connection, in_bookings, in_sessions)
     waiting_loads = {load for load, _ in waiting_events} | _waiting_states(connection, environment)
     count = sum(number for _, number in waiting_events)
-    return TakenIn(loads - len(waiting_loads), events - count, len(waiting_loads), count)
+    return {
+        "loads": loads - len(waiting_loads),
+        "events": events - count,
+        "waiting_loads": len(waiting_loads),
+        "waiting_events": count,
+    }
 
 
 def _waiting_events(connection: duckdb.DuckDBPyConnection, in_bookings: int, in_sessions: int) -> list[tuple[int, int]]:
