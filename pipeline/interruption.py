@@ -81,7 +81,8 @@ class _Guard:
 
     def end_now(self) -> None:
         try:
-            self.last_words(self.error)
+            if self.error:
+                self.last_words(self.error)
         finally:
             os._exit(1)
 

@@ -56,16 +56,16 @@ def refresh(run: Run, say: Say, on_step: Say) -> None:
         if sources:
             _report(run, sources, ingest_sources(settings.warehouse, sources, on_step), say)
         if environment:
-            _transform(run, settings, say, on_step)
+            _transform(run, settings, environment, say, on_step)
         on_step("publishing")
     if environment:
         say(f"{environment} is up to date")
 
 
-def _transform(run: Run, settings: Settings, say: Say, on_step: Say) -> None:
+def _transform(run: Run, settings: Settings, environment: str, say: Say, on_step: Say) -> None:
     from pipeline.transform import transform  # imports SQLMesh
 
-    transform(settings, run.environment, on_step, run)
+    transform(settings, environment, on_step, run)
     for warning in run.warnings:
         say(f"warning: {warning}")
 

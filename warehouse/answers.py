@@ -17,7 +17,7 @@ from analysis.metrics.definitions import checksums
 from analysis.metrics.marts import schema_of
 from errors import SettingsError, WarehouseError
 from settings import Settings
-from warehouse.connection import connect
+from warehouse.connection import connect, one_row
 from warehouse.environments import Environment, environment_names, read_environment, schema
 
 # The reports that `diff` compares, and what names a row of each.
@@ -183,10 +183,11 @@ def _refuse_before_first_event(
 ) -> None:
     if as_of is None:
         return
-    (first,) = connection.execute(
+    (first,) = one_row(
+        connection,
         f"SELECT MIN(occurred_at) FROM {schema('staging', environment.name)}.stg_events "
-        f"WHERE load_id <= {environment.newest_load}"
-    ).fetchone()
+        f"WHERE load_id <= {environment.newest_load}",
+    )
     if first is None or as_of < first:
         begins = "there is no event yet" if first is None else f"the first event is of {first:%Y-%m-%dT%H:%M:%SZ}"
         raise SettingsError(f"--as-of {as_of:%Y-%m-%dT%H:%M:%SZ} lies before the first event; {begins}")

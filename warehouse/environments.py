@@ -17,6 +17,7 @@ import duckdb
 from analysis.answer.schema.document import TakenIn
 from errors import WarehouseError
 from settings import Settings
+from warehouse.connection import one_row
 
 # Every report, and the fact that gives it rows as soon as it has some; None: what has no tier gives it none.
 _REPORTS = {
@@ -141,9 +142,10 @@ def schema(name: str, environment: str) -> str:
 def has_loads(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether anything was ever loaded into the warehouse."""
     return bool(
-        connection.execute(
-            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'raw' AND table_name = 'loads'"
-        ).fetchone()[0]
+        one_row(
+            connection,
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'raw' AND table_name = 'loads'",
+        )[0]
     )
 
 
@@ -153,9 +155,12 @@ def refuse_earlier_version(connection: duckdb.DuckDBPyConnection) -> None:
     Raises:
         WarehouseError: it is one.
     """
-    (count,) = connection.execute("""
+    (count,) = one_row(
+        connection,
+        """
         SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'raw' AND column_name = 'effective_at'
-    """).fetchone()
+    """,
+    )
     if count:
         raise WarehouseError(
             "the warehouse was built by an earlier version, which kept less of users and mentors; "
@@ -190,14 +195,14 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
     marts, reference = schema("marts", name), schema("reference", name)
     try:
         bookings, sessions = (
-            connection.execute(f"SELECT COALESCE(MAX(load_id), 0), MAX(last_event_at) FROM {marts}.{fact}").fetchone()
+            one_row(connection, f"SELECT COALESCE(MAX(load_id), 0), MAX(last_event_at) FROM {marts}.{fact}")
             for fact in ("fct_bookings", "fct_sessions")
         )
         settings = connection.execute(f"SELECT setting, value FROM {reference}.settings").fetchall()
         definitions = dict(connection.execute(f"SELECT module, checksum FROM {reference}.definitions").fetchall())
         evaluated = connection.execute(f"SELECT dimension, checksum FROM {reference}.dimension_definitions").fetchall()
         taken_in = _taken_in(connection, name, bookings[0], sessions[0])
-        (newest_load,) = connection.execute("SELECT COALESCE(MAX(load_id), 0) FROM raw.loads").fetchone()
+        (newest_load,) = one_row(connection, "SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
         reports_are_behind = _are_reports_behind(connection, name, max(bookings[0], sessions[0]))
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         refuse_earlier_version(connection)
@@ -246,7 +251,7 @@ def _waiting_events(connection: duckdb.DuckDBPyConnection, in_bookings: int, in_
     A pair without a request has no booking and one without a start no session: its events change no such fact.
     """
     newer = f"load_id > {min(in_bookings, in_sessions)}"
-    if not connection.execute(f"SELECT COUNT(*) FROM raw.booking_events WHERE {newer}").fetchone()[0]:
+    if not one_row(connection, f"SELECT COUNT(*) FROM raw.booking_events WHERE {newer}")[0]:
         return []
 
     def pairs(event_type: str) -> str:
@@ -271,7 +276,7 @@ def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> 
     for source, key, is_deleted in (("users", "user_id", "FALSE"), ("mentors", "mentor_id", "is_deleted")):
         newest = _newest_in(connection, f"{marts}.dim_{source}")
         newer = f"SELECT {key} FROM raw.{source} WHERE load_id > {newest}"
-        if not connection.execute(f"SELECT COUNT(*) FROM ({newer})").fetchone()[0]:
+        if not one_row(connection, f"SELECT COUNT(*) FROM ({newer})")[0]:
             continue
         rows = connection.execute(f"""
             WITH log AS (
@@ -314,9 +319,9 @@ def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> 
 
 def _newest_in(connection: duckdb.DuckDBPyConnection, dimension: str) -> int:
     """The newest load that gave a version that a dimension holds now."""
-    return connection.execute(
-        f"SELECT COALESCE(MAX(load_id), 0) FROM {dimension} WHERE recorded_to IS NULL"
-    ).fetchone()[0]
+    newest: int
+    (newest,) = one_row(connection, f"SELECT COALESCE(MAX(load_id), 0) FROM {dimension} WHERE recorded_to IS NULL")
+    return newest
 
 
 def _are_reports_behind(connection: duckdb.DuckDBPyConnection, environment: str, in_facts: int) -> bool:
@@ -324,9 +329,9 @@ def _are_reports_behind(connection: duckdb.DuckDBPyConnection, environment: str,
     marts, reports = schema("marts", environment), schema("reports", environment)
     held = max(in_facts, *(_newest_in(connection, f"{marts}.dim_{source}") for source in ("users", "mentors")))
     for report, fact in _REPORTS.items():
-        (built_from,) = connection.execute(f"SELECT MAX(load_id) FROM {reports}.{report}").fetchone()
+        (built_from,) = one_row(connection, f"SELECT MAX(load_id) FROM {reports}.{report}")
         if built_from is None:
-            is_behind = bool(fact) and connection.execute(f"SELECT COUNT(*) FROM {marts}.{fact}").fetchone()[0] > 0
+            is_behind = bool(fact) and one_row(connection, f"SELECT COUNT(*) FROM {marts}.{fact}")[0] > 0
         else:
             is_behind = built_from != held
         if is_behind:
