@@ -45,7 +45,7 @@ class _Guard:
         with self.lock:
             if self.is_closed:
                 return False
-            if not self.error and number == signal.SIGALRM:
+            if not self.error and number == signal.SIGALRM and self.timeout is not None:
                 self.error = TimedOutError(f"timed out after {self.timeout:g} s; nothing was published")
             elif not self.error:
                 name = signal.Signals(number).name
