@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import duckdb
 from sqlglot import exp
@@ -11,7 +12,12 @@ from sqlmesh import Context
 from sqlmesh.core import constants
 from sqlmesh.core.config import Config
 from sqlmesh.core.console import NoopConsole, set_console
+from sqlmesh.core.context_diff import ContextDiff
 from sqlmesh.core.notification_target import GenericNotificationTarget, NotificationEvent
+from sqlmesh.core.snapshot import Snapshot
+from sqlmesh.core.snapshot.definition import Interval
+from sqlmesh.core.snapshot.execution_tracker import QueryExecutionStats
+from sqlmesh.utils.concurrency import NodeExecutionFailedError
 from sqlmesh.utils.errors import AuditError, SQLMeshError
 
 from config import build_config
@@ -32,14 +38,22 @@ class _Recorder(NoopConsole):
         self.run = run
         self.failures: list[str] = []
 
-    def start_snapshot_evaluation_progress(self, snapshot, audit_only: bool = False) -> None:
+    def start_snapshot_evaluation_progress(self, snapshot: Snapshot, audit_only: bool = False) -> None:
         stop_if_asked()
         self.on_step(f"{'auditing' if audit_only else 'evaluating'} {_model_name(snapshot.name)}")
 
     def update_snapshot_evaluation_progress(
-        self, snapshot, interval, batch_idx, duration_ms, num_audits_passed, num_audits_failed, *_, **more
+        self,
+        snapshot: Snapshot,
+        interval: Interval,
+        batch_idx: int,
+        duration_ms: int | None,
+        num_audits_passed: int,
+        num_audits_failed: int,
+        *_: Any,
+        **more: Any,
     ) -> None:
-        stats = more.get("execution_stats")
+        stats: QueryExecutionStats | None = more.get("execution_stats")
         self.run.add_model(
             _model_name(snapshot.name),
             seconds=(duration_ms or 0) / 1000,
@@ -48,7 +62,7 @@ class _Recorder(NoopConsole):
             audits_failed=num_audits_failed,
         )
 
-    def show_model_difference_summary(self, context_diff, *_, **__) -> None:
+    def show_model_difference_summary(self, context_diff: ContextDiff, *_: Any, **__: Any) -> None:
         names = sorted(_model_name(name) for name in context_diff.modified_snapshots)
         names += sorted(_model_name(s.name) for s in (*context_diff.added, *context_diff.removed_snapshots))
         environment = context_diff.environment
@@ -57,7 +71,7 @@ class _Recorder(NoopConsole):
             f"it keeps its own until: {plan_command(environment)}"
         )
 
-    def log_failed_models(self, errors) -> None:
+    def log_failed_models(self, errors: list[NodeExecutionFailedError[Any]]) -> None:
         for error in errors:
             cause = error.__cause__ or error
             self.failures.append(" ".join(f"{_model_name(error.node.snapshot_name)}: {cause}".split()))
@@ -65,19 +79,19 @@ class _Recorder(NoopConsole):
     def log_error(self, message: str) -> None:
         self.failures.append(" ".join(message.split()))
 
-    def log_warning(self, short_message: str, *_, **__) -> None:
+    def log_warning(self, short_message: str, *_: Any, **__: Any) -> None:
         warning = " ".join(short_message.split())
         if warning not in self.run.warnings:
             self.run.warnings.append(warning)
 
 
-class _FailedAudits(GenericNotificationTarget):
+class _FailedAudits(GenericNotificationTarget):  # type: ignore[misc]  # its base is frozen, and so is this
     """Adds every audit that failed to the run, whether it stops something or not."""
 
     run: Run
     notify_on: frozenset[NotificationEvent] = frozenset({NotificationEvent.AUDIT_FAILURE})
 
-    def notify_audit_failure(self, audit_error: AuditError, *_, **__) -> None:
+    def notify_audit_failure(self, audit_error: AuditError, *_: Any, **__: Any) -> None:
         self.run.add_failed_audit(audit_error.audit_name, audit_error.model_name, audit_error.count)
 
 

@@ -176,7 +176,7 @@ class AnyOrder(RuleBasedStateMachine):
                 self._versions(name, source) == versions for source, versions in expected.items()
             )
             if not environment.stale_dimensions:
-                assert is_complete == (environment.taken_in.waiting_loads == 0), environment
+                assert is_complete == (environment.taken_in["waiting_loads"] == 0), environment
             if not environment.is_behind:
                 assert environment.as_of == reference.latest_event(self.bare.events())
                 assert self._outcomes(name) == self._expected_outcomes(name, built, expected["mentors"])
