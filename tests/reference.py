@@ -105,7 +105,8 @@ def session_visits(sessions: list[dict]) -> list[tuple]:
 
 
 def booking_visits(bookings: list[dict], users: list[dict], with_replacements: bool = True) -> list[tuple]:
-    """The same of bookings of known users, not cancelled; without those that replace a rescheduled one if so wanted."""
+    """The same of bookings of known users, not cancelled; if so wanted without those not attended that replace a
+    rescheduled one."""
     known = {row["user_id"] for row in users}
     found = []
     for row in bookings:
@@ -116,7 +117,11 @@ def booking_visits(bookings: list[dict], users: list[dict], with_replacements: b
             and other["requested_at"] < row["requested_at"]
         ]
         replaces = bool(earlier) and max(earlier, key=lambda other: other["requested_at"])["is_rescheduled"]
-        if row["booking_status"] != "cancelled" and row["user_id"] in known and (with_replacements or not replaces):
+        if (
+            row["booking_status"] != "cancelled"
+            and row["user_id"] in known
+            and (with_replacements or not replaces or row["booking_status"] == "attended")
+        ):
             found.append((row["user_id"], row["requested_at"], row["booking_id"], row["mentor_id"]))
     return found
 
@@ -151,20 +156,19 @@ def is_within(moment: datetime | None, first_at: datetime, window_days: int | No
 
 
 def returns(users: list[dict], tier: str, as_of: datetime) -> dict[tuple, list[int]]:
-    """`[returned, censored]` by tier and whole days after the first session."""
+    """`[returned, censored]` by tier, first session and the moment until which a user was seen."""
     found: dict[tuple, list[int]] = {}
     for user in users:
         if user[tier] is None or user["first_at"] > as_of:
             continue
         has_returned = user["next_at"] is not None and user["next_at"] <= as_of
         last_seen_at = user["next_at"] if has_returned else as_of
-        day = (last_seen_at - user["first_at"]) // timedelta(days=1)
-        found.setdefault((user[tier], day), [0, 0])[0 if has_returned else 1] += 1
+        found.setdefault((user[tier], user["first_at"], last_seen_at), [0, 0])[0 if has_returned else 1] += 1
     return found
 
 
-def counts(users: list[dict], key: Callable[[dict], tuple]) -> dict[tuple, tuple[int, int, int, int]]:
-    """`(users, rebooked, mature_users, mature_rebooked)` of users with a current tier, by what `key` gives."""
+def counts(users: list[dict], key: Callable[[dict], tuple]) -> dict[tuple, tuple[int, ...]]:
+    """`(users, rebooked, mature_users, mature_rebooked, may_yet_rebook)` by `key`, of users with a current tier."""
     found: dict[tuple, list[dict]] = {}
     for user in users:
         if user["current"] is not None:
@@ -175,6 +179,7 @@ def counts(users: list[dict], key: Callable[[dict], tuple]) -> dict[tuple, tuple
             sum(user["is_rebooked"] for user in own),
             sum(user["is_mature"] for user in own),
             sum(user["is_rebooked"] and user["is_mature"] for user in own),
+            sum(not user["is_rebooked"] and not user["is_mature"] for user in own),
         )
         for group, own in found.items()
     }

@@ -123,6 +123,7 @@ def expressions() -> dict[str, Table]:
         "without a limit": rebooking_counts(unlimited),
         "returns": return_counts(outcomes, AS_OF),
         "cohorts": cohort_counts(outcomes, WINDOW, AS_OF),
+        "cohorts by mentor": cohort_counts(outcomes, WINDOW, AS_OF, "mentor_id"),
         "cohorts without a limit": cohort_counts(unlimited, None, AS_OF),
         "company": stratum_counts(with_company(outcomes, users), "company_id", GROUP_A, GROUP_B),
         "company_size": stratum_counts(with_company(outcomes, users), "company_size", GROUP_A, GROUP_B),
@@ -166,11 +167,11 @@ def keyed(found: list[dict], *keys: str) -> dict[tuple, dict]:
     return by_key
 
 
-FOUR = ("users", "rebooked", "mature_users", "mature_rebooked")
+COUNTS = ("users", "rebooked", "mature_users", "mature_rebooked", "may_yet_rebook")
 
 
-def four_counts(found: list[dict], *keys: str) -> dict[tuple, tuple]:
-    return {key: tuple(row[name] for name in FOUR) for key, row in keyed(found, *keys).items()}
+def counts_of(found: list[dict], *keys: str) -> dict[tuple, tuple]:
+    return {key: tuple(row[name] for name in COUNTS) for key, row in keyed(found, *keys).items()}
 
 
 @settings(max_examples=60 * EXAMPLES_FACTOR, deadline=None)
@@ -192,15 +193,18 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
         users = reference.outcomes(visits, BEGUN, window_days, AS_OF)
         return reference.counts(users, lambda user: (user["current"],))
 
-    assert four_counts(found["without a limit"], "tier") == by_tier(visits, None)
-    assert four_counts(found["bookings"], "tier") == by_tier(reference.booking_visits(bookings, users), WINDOW)
-    own = reference.booking_visits(bookings, users, with_replacements=False)
-    assert four_counts(found["own bookings"], "tier") == by_tier(own, WINDOW)
+    assert counts_of(found["without a limit"], "tier") == by_tier(visits, None)
+    assert counts_of(found["bookings"], "tier") == by_tier(reference.booking_visits(bookings, users), WINDOW)
+    first = reference.booking_visits(bookings, users, with_replacements=False)
+    assert counts_of(found["first requests"], "tier") == by_tier(first, WINDOW)
     recorded = reference.session_visits([row for row in sessions if not row["is_duration_estimated"]])
-    assert four_counts(found["recorded sessions"], "tier") == by_tier(recorded, WINDOW)
+    assert counts_of(found["recorded sessions"], "tier") == by_tier(recorded, WINDOW)
 
-    days = {key: [row["returned"], row["censored"]] for key, row in keyed(found["returns"], "tier", "day").items()}
-    assert days == reference.returns(outcomes, "current", AS_OF)
+    returns = {
+        key: [row["returned"], row["censored"]]
+        for key, row in keyed(found["returns"], "tier", "first_at", "seen_until").items()
+    }
+    assert returns == reference.returns(outcomes, "current", AS_OF)
 
     def month(user):
         return user["first_at"].date().replace(day=1)
@@ -210,8 +214,8 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
         assert {row["month"]: row["is_mature"] for row in found[name]} == {
             first: reference.is_mature_month(first, window_days, AS_OF) for first, _ in expected
         }
-    assert four_counts(found["cohorts"], "month", "tier") == expected
-    assert four_counts(found["mentors"], "mentor_id", "tier") == reference.counts(
+    assert counts_of(found["cohorts"], "month", "tier") == expected
+    assert counts_of(found["mentors"], "mentor_id", "tier") == reference.counts(
         outcomes, lambda user: (user["mentor_id"], user["current"])
     )
 
@@ -228,10 +232,14 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
         counted = keyed(found[name], "events_a", "n_a", "events_b", "n_b")
         assert {pattern: row["strata"] for pattern, row in counted.items()} == Counter(strata.values())
 
-    for pair, row in keyed(found["variants"], "tier", "other_tier").items():
-        own = [user for user in outcomes if (user["current"], user["at_session"]) == pair]
+    assert counts_of(found["cohorts by mentor"], "month", "tier", "mentor_id") == reference.counts(
+        outcomes, lambda user: (month(user), user["current"], user["mentor_id"])
+    )
+    for key, row in keyed(found["variants"], "mentor_id", "tier", "other_tier").items():
+        own = [user for user in outcomes if (user["mentor_id"], user["current"], user["at_session"]) == key]
         kept = [user for user in own if current.get(user["user_id"], {}).get("status") != "churned"]
         assert (row["users"], row["kept_users"]) == (len(own), len(kept))
+        assert row["may_yet_rebook"] == sum(not user["is_mature"] and not user["is_rebooked"] for user in own)
         assert row["kept_rebooked"] == sum(user["is_rebooked"] for user in kept)
         for window_days in WINDOWS:
             within = [reference.is_within(user["next_at"], user["first_at"], window_days) for user in own]

@@ -6,8 +6,10 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from typing import Any
 
 import ibis
+import numpy as np
 from ibis.expr.types import Table
 
 from analysis.answer.cohorts import cohorts_section
@@ -99,7 +101,7 @@ def answer(
 
     by_approach = _by_approach(
         {
-            name: rebooking_counts(outcomes_of(visits))
+            name: rebooking_counts(outcomes_of(visits), "mentor_id", "tier")
             for name, visits in other_approaches(marts.sessions, marts.bookings, marts.users).items()
         }
     )
@@ -163,7 +165,7 @@ def _more(outcomes: Table, counts: list[Row], booked: Table, marts: Marts, setti
     }
     cohorts = _rows(cohort_counts(outcomes, settings.rebooking_window_days, marts.as_of))
     return {
-        "time_to_rebooking": time_to_rebooking_section(_rows(return_counts(outcomes, marts.as_of)), settings),
+        "time_to_rebooking": time_to_rebooking_section(_columns(return_counts(outcomes, marts.as_of)), settings),
         "cohorts": cohorts_section(cohorts, settings),
         "confounding": confounding_section(by_stratum, settings),
         "mentors": mentors_section(_rows(mentor_counts(outcomes)), settings),
@@ -178,6 +180,12 @@ def _more(outcomes: Table, counts: list[Row], booked: Table, marts: Marts, setti
 def _rows(expression: Table) -> list[Row]:
     # In batches, since DuckDB's to_pyarrow imports pandas, which takes longer than the queries of a small warehouse.
     return [row for batch in expression.to_pyarrow_batches() for row in batch.to_pylist()]
+
+
+def _columns(expression: Table) -> dict[str, np.ndarray[Any, Any]]:
+    """The columns of a table that may have a row for nearly every user."""
+    table = expression.to_pyarrow_batches().read_all()
+    return {name: table[name].to_numpy() for name in table.column_names}
 
 
 def _by_approach(counts: dict[str, Table]) -> dict[str, list[Row]]:
