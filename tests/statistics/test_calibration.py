@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import calibration
-from benchmarks.calibration import POPULATIONS, SIZES, Measure, Population, coverage_of, level_of
+from benchmarks.calibration import __main__ as calibration
+from benchmarks.calibration.measures import SIZES, Measure, Population, coverage_of, level_of
+from benchmarks.calibration.populations import POPULATIONS
 from settings import PROJECT_ROOT
 
 CHEAP = ["--replicates", "30", "--simulated-replicates", "2", "--simulated-users", "400"]
