@@ -16,6 +16,8 @@ SEED = 1
 
 # Cells of the arrays of one block of deals.
 _BLOCK = 500_000
+# Beyond so many users the products of two counts are no 64-bit integers.
+_MOST_USERS_AT_ALL = 3 * 10**9
 # Up to so many users the products of four counts, at most users⁴ / 16, are 64-bit integers.
 _MOST_USERS = 110_000
 # Two quotients further apart than this, relatively, are in the order in which floating point has them.
@@ -135,9 +137,14 @@ def permutation_p_values(
 
     Returns:
         One p-value a set.
+
+    Raises:
+        ValueError: there are more than three billion users.
     """
     sets = events.shape[1]
     all_events, all_n = mentors @ events, mentors @ n
+    if all_n.max() > _MOST_USERS_AT_ALL:
+        raise ValueError(f"at most three billion users can be compared, got {all_n.max():,}")
     observed, observed_weight = _difference(dealt_events, dealt_n, all_events, all_n)
     as_extreme = np.zeros(sets, dtype=np.int64)
     for totals in _totals_dealt(np.hstack([events, n]), mentors, dealt):
