@@ -112,6 +112,23 @@ def combined_freedom(
         return 1 / (share**2 / freedom_a + (1 - share) ** 2 / freedom_b)
 
 
+def intraclass_correlation(events: np.ndarray, n: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Kleinman's moment estimate with weights n (JASA 68 (1973) 46-54), not bounded, a column a set.
+
+    Args:
+        events, n: a row a kind of cluster, every n above 0.
+        clusters: how many are of each kind, along the rows.
+
+    Returns:
+        NaN where it is not defined: every n is 1, or all users have the event or none.
+    """
+    total = (clusters * n).sum(axis=0)
+    p = (clusters * events).sum(axis=0) / total
+    within, others = p * (1 - p), clusters * (1 - n / total)
+    between, pairs = (clusters * (events - n * p) ** 2 / n).sum(axis=0), within * (others * (n - 1)).sum(axis=0)
+    return (between - within * others.sum(axis=0)) / np.where(pairs == 0, np.nan, pairs)
+
+
 def _margin(
     variance_a: np.ndarray,
     freedom_a: np.ndarray,

@@ -9,6 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from analysis.statistics.cluster_robust import intraclass_correlation
+
 # Up to so many ways to deal the groups all are gone through, beyond so many are drawn.
 MOST_WAYS = 20_000
 DRAWN = 9_999
@@ -22,6 +24,7 @@ _MOST_USERS_AT_ALL = 3 * 10**9
 _MOST_USERS = 110_000
 # Two quotients further apart than this, relatively, are in the order in which floating point has them.
 _ROUNDING = 1e-12
+_ROUNDING_OF_SQUARES = 1e-9
 # Drawing mentor by mentor costs a tenth of drawing the number of mentors of each kind, for each of them.
 _COST_OF_KIND = 10
 
@@ -95,45 +98,48 @@ def mentors_for_level(mentors_a: int, mentors_b: int, significance_level: float 
     raise AssertionError("unreachable")
 
 
-def permutation_p_value(events: np.ndarray, n: np.ndarray, is_a: np.ndarray) -> float:
+def permutation_p_value(events: np.ndarray, n: np.ndarray, is_a: np.ndarray, standardised: bool = False) -> float:
     """The p-value of one set of mentors; it does not depend on their order.
 
     All ways to deal the groups are equally likely when the tier makes no difference (Fisher, The Design of
-    Experiments (1935) chapter III; Pitman, Supplement to JRSS 4 (1937) 119-130). The statistic is the
-    difference of the rates of users. Where ways are drawn the observed one counts among them, so that the
-    test holds its level: Phipson and Smyth, Statistical Applications in Genetics and Molecular Biology 9
-    (2010) article 39. Mentors of equal counts are one kind, of which only the number is dealt.
+    Experiments (1935) chapter III; Pitman, Supplement to JRSS 4 (1937) 119-130). Where ways are drawn the
+    observed one counts among them, so that the test holds its level: Phipson and Smyth, Statistical
+    Applications in Genetics and Molecular Biology 9 (2010) article 39. Mentors of equal counts are one
+    kind, of which only the number is dealt.
 
     Args:
         events, n: of each mentor, whole numbers, every n above 0.
         is_a: which mentors are of group a; some must be, and some not.
+        standardised: which statistic, as in `permutation_p_values`.
+
+    Raises:
+        ValueError: there are more than three billion users.
     """
     kinds, kind = np.unique(np.stack([n, events]).astype(np.int64), axis=1, return_inverse=True)
-    kind = kind.ravel()
-    a, b = is_a, ~is_a
-    # The smaller group is dealt: fewer to draw, and the same deals when the groups swap their names.
-    dealt = a if np.count_nonzero(a) <= np.count_nonzero(b) else b
-    p_values = permutation_p_values(
-        kinds[1][:, np.newaxis],
-        kinds[0][:, np.newaxis],
-        np.bincount(kind, minlength=kinds.shape[1]),
-        int(np.count_nonzero(dealt)),
-        events[dealt].sum(keepdims=True).astype(np.int64),
-        n[dealt].sum(keepdims=True).astype(np.int64),
-    )
-    return float(p_values[0])
+    mentors, of_a = (np.bincount(which.ravel(), minlength=kinds.shape[1]) for which in (kind, kind.ravel()[is_a]))
+    return float(permutation_p_values(kinds[1][:, np.newaxis], kinds[0][:, np.newaxis], mentors, of_a, standardised)[0])
 
 
 def permutation_p_values(
-    events: np.ndarray, n: np.ndarray, mentors: np.ndarray, dealt: int, dealt_events: np.ndarray, dealt_n: np.ndarray
+    events: np.ndarray, n: np.ndarray, mentors: np.ndarray, mentors_a: np.ndarray, standardised: bool = False
 ) -> np.ndarray:
     """The p-values of many sets of mentors at once, each a column.
+
+    The statistic is the difference of the rates of users. Under it all deals weigh the same, though those
+    that leave a group few users make larger differences by chance: where the mentors of one group have
+    far fewer users than those of the other the test rejects too often or too rarely
+    (benchmarks/calibration.md). Standardised, each difference is divided by the standard error that it has
+    if all mentors are alike, rho being how alike users of a mentor are:
+
+        variance of a rate = p (1 - p) sum of n (1 + (n - 1) rho) / N²,
+
+    with p and rho (`cluster_robust.intraclass_correlation`, bounded by 0 and 1) of all mentors, the same in every deal.
 
     Args:
         events, n: whole numbers, a row a kind of mentor and a column a set.
         mentors: how many mentors are of each kind.
-        dealt: how many of the mentors are dealt to the one group.
-        dealt_events, dealt_n: the events and users of the mentors who really are in it, one a set.
+        mentors_a: how many of them are in group a.
+        standardised: whether the difference is divided by its standard error.
 
     Returns:
         One p-value a set.
@@ -141,49 +147,66 @@ def permutation_p_values(
     Raises:
         ValueError: there are more than three billion users.
     """
-    sets = events.shape[1]
-    all_events, all_n = mentors @ events, mentors @ n
-    if all_n.max() > _MOST_USERS_AT_ALL:
-        raise ValueError(f"at most three billion users can be compared, got {all_n.max():,}")
-    observed, observed_weight = _difference(dealt_events, dealt_n, all_events, all_n)
-    as_extreme = np.zeros(sets, dtype=np.int64)
-    for totals in _totals_dealt(np.hstack([events, n]), mentors, dealt):
-        difference, weight = _difference(totals[:, :sets], totals[:, sets:], all_events, all_n)
-        as_extreme += _is_as_large(difference, weight, observed, observed_weight, int(all_n.max())).sum(axis=0)
-    count = int(mentors.sum())
-    if is_exact(dealt, count - dealt):
-        return as_extreme / ways_to_deal(dealt, count - dealt)
+    # The smaller group is dealt: fewer to draw, and the same deals when the groups swap their names.
+    if 2 * mentors_a.sum() > mentors.sum():
+        mentors_a = mentors - mentors_a
+    dealt, rest = int(mentors_a.sum()), int((mentors - mentors_a).sum())
+    values = np.stack([events, n], axis=1)
+    if standardised:
+        rho = np.clip(intraclass_correlation(events, n, mentors[:, np.newaxis]), 0, 1)
+        values = np.stack([events, n, n * (1 + (n - 1) * np.nan_to_num(rho))], axis=1)
+    together = np.tensordot(mentors, values, 1)
+    if together[1].max() > _MOST_USERS_AT_ALL:
+        raise ValueError(f"at most three billion users can be compared, got {together[1].max():,}")
+    compare = _is_as_large_standardised if standardised else _is_as_large
+    observed = np.tensordot(mentors_a, values, 1)[np.newaxis]
+    as_extreme = np.zeros(events.shape[1], dtype=np.int64)
+    for totals in _totals_dealt(values, mentors, dealt):
+        as_extreme += compare(totals, observed, together).sum(axis=0)
+    if is_exact(dealt, rest):
+        return as_extreme / ways_to_deal(dealt, rest)
     return (1 + as_extreme) / (1 + DRAWN)
 
 
-def _difference(
-    events: np.ndarray, n: np.ndarray, all_events: np.ndarray, all_n: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The difference of two rates, without its sign, as a quotient of two whole numbers."""
-    return np.abs(events * all_n - all_events * n), n * (all_n - n)
-
-
-def _is_as_large(
-    difference: np.ndarray, weight: np.ndarray, observed: np.ndarray, observed_weight: np.ndarray, users: int
-) -> np.ndarray:
-    """Whether difference / weight is at least observed / observed_weight, exactly: a tie is as extreme."""
-    if users <= _MOST_USERS:
-        return difference * observed_weight >= observed * weight
-    ours, theirs = difference * observed_weight.astype(float), observed * weight.astype(float)
+def _is_as_large(totals: np.ndarray, observed: np.ndarray, together: np.ndarray) -> np.ndarray:
+    """Whether the difference of each deal is at least the observed one, exactly: a tie is as extreme."""
+    difference, weight = _difference(totals, together)
+    of_observed, weight_of_observed = _difference(observed, together)
+    if together[1].max() <= _MOST_USERS:
+        return difference * weight_of_observed >= of_observed * weight
+    ours, theirs = difference * weight_of_observed.astype(float), of_observed * weight.astype(float)
     is_larger = ours > theirs * (1 + _ROUNDING)
     is_close = ~is_larger & (ours >= theirs * (1 - _ROUNDING))
     # Python's whole numbers have no end.
-    exact = [np.broadcast_to(x, ours.shape)[is_close].astype(object) for x in (observed_weight, observed)]
+    exact = [np.broadcast_to(x, ours.shape)[is_close].astype(object) for x in (weight_of_observed, of_observed)]
     is_larger[is_close] = difference[is_close] * exact[0] >= exact[1] * weight[is_close]
     return is_larger
 
 
+def _difference(totals: np.ndarray, together: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The difference of two rates, without its sign, as a quotient of two whole numbers."""
+    events, n = totals[:, 0], totals[:, 1]
+    return np.abs(events * together[1] - together[0] * n), n * (together[1] - n)
+
+
+def _is_as_large_standardised(totals: np.ndarray, observed: np.ndarray, together: np.ndarray) -> np.ndarray:
+    """The same of the differences by their standard errors, up to rounding."""
+
+    def square(totals: np.ndarray) -> np.ndarray:
+        (events, n, variance), (all_events, all_n, all_variance) = np.moveaxis(totals, 1, 0), together
+        error = variance * (all_n - n) ** 2 + (all_variance - variance) * n**2
+        return (events * all_n - all_events * n) ** 2 / error
+
+    return square(totals) >= square(observed) * (1 - _ROUNDING_OF_SQUARES)
+
+
 def _totals_dealt(values: np.ndarray, mentors: np.ndarray, dealt: int) -> Iterator[np.ndarray]:
     """Of each deal, a row, the totals over the mentors dealt; the deals come in blocks."""
-    count, (kinds, columns) = int(mentors.sum()), values.shape
+    count, (kinds, *columns) = int(mentors.sum()), values.shape
+    cells = math.prod(columns)
     if is_exact(dealt, count - dealt):
         by_mentor, ways = np.repeat(values, mentors, axis=0), _ways(count, dealt)
-        rows = max(1, _BLOCK // columns)
+        rows = max(1, _BLOCK // cells)
         for start in range(0, len(ways), rows):
             block = ways[start : start + rows]
             totals = by_mentor[block[:, 0]]
@@ -194,11 +217,11 @@ def _totals_dealt(values: np.ndarray, mentors: np.ndarray, dealt: int) -> Iterat
     random = np.random.default_rng(SEED)
     method = "marginals" if _COST_OF_KIND * kinds < dealt else "count"
     # Sums of whole numbers are exact in floating point, and its matrix product is the fast one.
-    floats = values.astype(float)
-    rows = max(1, _BLOCK // max(kinds, columns))
+    floats = values.reshape(kinds, cells).astype(float)
+    rows = max(1, _BLOCK // max(kinds, cells))
     for start in range(0, DRAWN, rows):
         drawn = random.multivariate_hypergeometric(mentors, dealt, min(rows, DRAWN - start), method=method)
-        yield (drawn.astype(float) @ floats).astype(np.int64)
+        yield (drawn.astype(float) @ floats).astype(values.dtype).reshape(-1, *columns)
 
 
 @lru_cache(maxsize=8)
