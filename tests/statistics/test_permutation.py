@@ -25,9 +25,9 @@ MENTOR = st.integers(1, 12).flatmap(lambda n: st.tuples(st.integers(0, n), st.ju
 GROUP = st.lists(MENTOR, min_size=1, max_size=5)
 
 
-def p_value(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> float:
+def p_value(a: list[tuple[int, int]], b: list[tuple[int, int]], standardised: bool = False) -> float:
     events, n = np.array(a + b).T
-    return permutation_p_value(events, n, np.arange(len(a + b)) < len(a))
+    return permutation_p_value(events, n, np.arange(len(a + b)) < len(a), standardised)
 
 
 def enumerated(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> Fraction:
@@ -115,13 +115,65 @@ def assert_drawn_from(exact: float, p_value: float):
     assert stats.binomtest(round(p_value * (1 + DRAWN) - 1), DRAWN, exact).pvalue > 1e-4
 
 
-def test_many_sets_at_once_are_each_of_them():
+def correlation(mentors: list[tuple[int, int]]) -> Fraction:
+    """Kleinman's estimate, in fractions, bounded by 0 and 1; 0 where it is not defined."""
+    total = sum(n for _, n in mentors)
+    p = Fraction(sum(events for events, _ in mentors), total)
+    pairs = p * (1 - p) * sum((n - 1) * (1 - Fraction(n, total)) for _, n in mentors)
+    if pairs == 0:
+        return Fraction(0)
+    between = sum((events - n * p) ** 2 / n for events, n in mentors)
+    within = p * (1 - p) * sum(1 - Fraction(n, total) for _, n in mentors)
+    return min(max((between - within) / pairs, Fraction(0)), Fraction(1))
+
+
+@settings(max_examples=100)
+@given(GROUP, GROUP)
+def test_the_standardised_statistic_by_enumeration(a, b):
+    mentors = a + b
+    rho = correlation(mentors)
+
+    def square(chosen: tuple[int, ...]) -> Fraction:
+        difference, variance = Fraction(0), Fraction(0)
+        for sign in (1, -1):
+            group = [mentor for place, mentor in enumerate(mentors) if (place in chosen) == (sign == 1)]
+            total = sum(n for _, n in group)
+            difference += sign * Fraction(sum(events for events, _ in group), total)
+            variance += sum(n * (1 + (n - 1) * rho) for _, n in group) / Fraction(total**2)
+        return difference**2 / variance
+
+    observed = square(tuple(range(len(a))))
+    deals = list(itertools.combinations(range(len(mentors)), len(a)))
+    assert p_value(a, b, standardised=True) == sum(square(deal) >= observed for deal in deals) / len(deals)
+
+
+@given(GROUP, GROUP, st.integers(1, 12))
+def test_with_as_many_users_a_mentor_standardising_changes_nothing(a, b, n):
+    alike = [[(min(events, n), n) for events, _ in group] for group in (a, b)]
+    assert p_value(*alike, standardised=True) == p_value(*alike)
+
+
+def test_few_users_a_mentor_are_no_difference_by_themselves():
+    # Mentors of 20 users against mentors of 120, all alike: small groups vary more, which is not the group's doing.
+    random = np.random.default_rng(1)
+    n = np.broadcast_to(np.repeat([20, 120], [6, 9])[:, np.newaxis], (15, 1000))
+    events, of_a = random.binomial(n, 0.24), np.repeat([1, 0], [6, 9])
+    rejected = {
+        which: (permutation_p_values(events, n, np.ones(15, dtype=int), of_a, which) < 0.05).mean()
+        for which in (False, True)
+    }
+    assert rejected[False] > 0.2
+    assert rejected[True] < rejected[False] / 3
+
+
+@pytest.mark.parametrize("standardised", [False, True])
+def test_many_sets_at_once_are_each_of_them(standardised):
     random = np.random.default_rng(1)
     n = random.integers(1, 30, (13, 50))
     events = random.binomial(n, 0.4)
     ones = np.ones(13, dtype=int)
-    together = permutation_p_values(events, n, ones, (np.arange(13) < 5).astype(int))
-    each = [permutation_p_value(events[:, i], n[:, i], np.arange(13) < 5) for i in range(50)]
+    together = permutation_p_values(events, n, ones, (np.arange(13) < 5).astype(int), standardised)
+    each = [permutation_p_value(events[:, i], n[:, i], np.arange(13) < 5, standardised) for i in range(50)]
     assert together.tolist() == each
 
 
