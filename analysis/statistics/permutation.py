@@ -16,8 +16,8 @@ MOST_WAYS = 20_000
 DRAWN = 9_999
 SEED = 1
 
-# Cells of the arrays of one block of deals.
-_BLOCK = 500_000
+# Cells of the arrays of one block of deals: about what a processor keeps at hand.
+_BLOCK = 100_000
 # Beyond so many users the products of two counts are no 64-bit integers.
 _MOST_USERS_AT_ALL = 3 * 10**9
 # Up to so many users the products of four counts, at most users⁴ / 16, are 64-bit integers.
@@ -40,7 +40,8 @@ def ways_to_deal(mentors_a: int, mentors_b: int) -> int:
 
 def is_exact(mentors_a: int, mentors_b: int) -> bool:
     """Whether all ways are gone through, rather than some drawn."""
-    return ways_to_deal(mentors_a, mentors_b) <= MOST_WAYS
+    # There are at least 2^m ways with m mentors in the smaller group: thousands of digits need not be computed.
+    return 2 ** min(mentors_a, mentors_b, 64) <= MOST_WAYS and ways_to_deal(mentors_a, mentors_b) <= MOST_WAYS
 
 
 def smallest_p_value(mentors_a: int, mentors_b: int) -> float | None:

@@ -19,12 +19,16 @@ from analysis.statistics.proportions import fisher_p_value, newcombe_interval
 from benchmarks.calibration.measures import COVERAGE, ERRORS, LEVEL, Random
 
 CORRELATIONS = (0.0, 0.02, 0.05, 0.1, 0.2)
-# The shares of mentors in the users are Dirichlet distributed: the largest has about three times the mean of ten.
+# The mentors' shares of the users of their group are Dirichlet distributed, each with this parameter: their
+# standard deviation is about half of their mean.
 SKEW = 3.0
-# Of the studentised statistic, which costs far more: replicates for one of the others, and deals where they are drawn.
-FEWER, DRAWN = 10, 999
+# Where deals are drawn a replicate costs most: so many times fewer of them.
+FEWER_WHERE_DRAWN = 4
+# Of the studentised statistic, which costs far more: replicates at most, and deals where they are drawn.
+STUDENTISED, DRAWN = 2_000, 999
 # What an interval must hold at least; with up to three mentors in a group the variance itself is a guess.
 LEAST_COVERAGE, LEAST_COVERAGE_OF_FEW, FEW = 0.93, 0.90, 3
+RATE_B = 0.24
 _TIE = 1e-9
 
 
@@ -37,18 +41,32 @@ class Design:
     users_a: int
     users_b: int
     rate_a: float
-    rate_b: float = 0.24
+    rate_b: float = RATE_B
 
     def __str__(self) -> str:
-        return f"{self.mentors_a} + {self.mentors_b} | {self.users_a:,} / {self.users_b:,}"
+        return f"{self.mentors_a} + {self.mentors_b}, {self.users_a:,} / {self.users_b:,}"
+
+    @property
+    def is_even(self) -> bool:
+        """The mentors of one group have at most a half more users each than those of the other."""
+        ratio = self.users_a / self.mentors_a / (self.users_b / self.mentors_b)
+        return 2 / 3 <= ratio <= 3 / 2
+
+    def replicates(self, most: int) -> int:
+        return most if is_exact(self.mentors_a, self.mentors_b) else -(-most // FEWER_WHERE_DRAWN)
 
 
 DESIGNS = (
+    Design(3, 3, 66, 66, 0.62),
+    Design(5, 5, 66, 66, 0.62),
+    Design(5, 10, 42, 90, 0.62),
+    Design(20, 45, 4_000, 9_000, 0.32),
+    Design(3, 30, 400, 900, 0.4),
     Design(3, 3, 42, 90, 0.62),
     Design(5, 5, 42, 90, 0.62),
-    Design(5, 10, 42, 90, 0.62),
-    Design(3, 30, 400, 900, 0.4),
-    Design(20, 45, 4_000, 9_000, 0.32),
+    Design(5, 10, 20, 112, 0.62),
+    Design(5, 10, 90, 42, 0.62),
+    Design(20, 45, 1_000, 12_000, 0.32),
 )
 
 
@@ -57,33 +75,52 @@ class Found:
     """Shares of replicates.
 
     Attributes:
-        fisher, plain, studentised: in which the test is below the level: Fisher's, that of the permuted
-            difference, that of the permuted difference by its standard error.
+        fisher, plain, standardised, studentised: in which the test is below the level: Fisher's, and the
+            permutation over mentors of the difference, of the difference by the standard error that it
+            has if all mentors are alike, and of the difference by its cluster-robust standard error.
         newcombe, robust, ratio: in which the interval holds the truth: Newcombe's, the cluster-robust one of
             the difference, that of the relative risk.
     """
 
     fisher: float
     plain: float
+    standardised: float
     studentised: float
     newcombe: float
     robust: float
     ratio: float
 
 
-def draw(random: Random, design: Design, rate_a: float, correlation: float, replicates: int) -> tuple[np.ndarray, ...]:
-    """Events and users of every mentor, and the groups' rates of which the mentors' are beta distributed."""
-    groups = ((design.mentors_a, design.users_a, rate_a), (design.mentors_b, design.users_b, design.rate_b))
-    sizes = [
-        1 + random.multinomial(users - mentors, random.dirichlet(np.full(mentors, SKEW), replicates)).T
-        for mentors, users, _ in groups
-    ]
-    n = np.vstack(sizes)
-    rates = np.repeat([rate_a, design.rate_b], [design.mentors_a, design.mentors_b])[:, np.newaxis]
-    if correlation:
-        weight = 1 / correlation - 1
-        rates = random.beta(rates * weight, (1 - rates) * weight, n.shape)
-    return random.binomial(n, rates), n
+@dataclass(frozen=True)
+class Row:
+    """One design at one correlation, without an effect and with one."""
+
+    design: Design
+    correlation: float
+    replicates: int
+    null: Found
+    effect: Found
+
+    @property
+    def failing(self) -> list[str]:
+        """What does not hold, within the Monte Carlo error."""
+        least = LEAST_COVERAGE_OF_FEW if min(self.design.mentors_a, self.design.mentors_b) <= FEW else LEAST_COVERAGE
+        coverage = min(self.null.robust, self.effect.robust)
+        found = []
+        if self.null.plain > LEVEL + self._error(LEVEL):
+            found.append("test rejects too often")
+        if coverage < least - self._error(least):
+            found.append("interval covers too rarely")
+        return found
+
+    def _error(self, share: float) -> float:
+        return ERRORS * math.sqrt(share * (1 - share) / self.replicates)
+
+
+def evaluate_design(random: Random, design: Design, correlation: float, most: int) -> Row:
+    replicates = design.replicates(most)
+    null, effect = (evaluate(random, design, rate, correlation, replicates) for rate in (design.rate_b, design.rate_a))
+    return Row(design, correlation, replicates, null, effect)
 
 
 def evaluate(random: Random, design: Design, rate_a: float, correlation: float, replicates: int) -> Found:
@@ -100,25 +137,38 @@ def evaluate(random: Random, design: Design, rate_a: float, correlation: float, 
         return fisher_p_value(*table) < LEVEL, low <= difference <= high
 
     fisher, newcombe = np.mean([independent(*pair) for pair in zip(events_a, events_b, strict=True)], axis=0)
-    plain = permutation_p_values(events, n, np.ones(len(n), dtype=int), k, events[:k].sum(axis=0), n[:k].sum(axis=0))
+    ones, of_a = np.ones(len(n), dtype=int), (np.arange(len(n)) < k).astype(int)
+    plain, standardised = (permutation_p_values(events, n, ones, of_a, which) for which in (False, True))
     a, b = robust_rate(events[:k], n[:k]), robust_rate(events[k:], n[k:])
-    fewer = max(1, replicates // FEWER)
-    studentised = studentised_p_values(events[:, :fewer], n[:, :fewer], k)
+    p_values = (plain, standardised, studentised_p_values(events[:, :STUDENTISED], n[:, :STUDENTISED], k))
     return Found(
         float(fisher),
-        float((plain < LEVEL).mean()),
-        float((studentised < LEVEL).mean()),
+        *(float((p < LEVEL).mean()) for p in p_values),
         float(newcombe),
         _coverage(difference, *difference_interval(a, b, COVERAGE)[:2]),
         _coverage(ratio, *ratio_interval(a, b, COVERAGE)[:2]),
     )
 
 
+def draw(random: Random, design: Design, rate_a: float, correlation: float, replicates: int) -> tuple[np.ndarray, ...]:
+    """Events and users of every mentor; the mentors' rates are beta distributed about those of the groups."""
+    groups = ((design.mentors_a, design.users_a), (design.mentors_b, design.users_b))
+    sizes = [
+        1 + random.multinomial(users - mentors, random.dirichlet(np.full(mentors, SKEW), replicates)).T
+        for mentors, users in groups
+    ]
+    n = np.vstack(sizes)
+    rates = np.repeat([rate_a, design.rate_b], [design.mentors_a, design.mentors_b])[:, np.newaxis]
+    if correlation:
+        weight = 1 / correlation - 1
+        rates = random.beta(rates * weight, (1 - rates) * weight, n.shape)
+    return random.binomial(n, rates), n
+
+
 def studentised_p_values(events: np.ndarray, n: np.ndarray, mentors_a: int) -> np.ndarray:
     """The permutation test of the difference divided by its cluster-robust standard error."""
     observed = _studentised(events, n, np.arange(mentors_a))
-    as_extreme = np.zeros(events.shape[1])
-    deals = 0
+    as_extreme, deals = np.zeros(events.shape[1]), 0
     for chosen in _deals(len(n), mentors_a):
         as_extreme += _studentised(events, n, chosen) >= observed * (1 - _TIE)
         deals += 1
@@ -127,23 +177,29 @@ def studentised_p_values(events: np.ndarray, n: np.ndarray, mentors_a: int) -> n
     return (1 + as_extreme) / (1 + deals)
 
 
-def rows(design: Design, correlation: float, replicates: int, random: Random) -> tuple[list[str], list[str]]:
-    """The cells of a row of the table, and what in it does not hold."""
-    null = evaluate(random, design, design.rate_b, correlation, replicates)
-    effect = evaluate(random, design, design.rate_a, correlation, replicates)
-    failing = []
-    if null.plain > LEVEL + _errors(LEVEL, replicates):
-        failing.append("level of the test by mentor")
-    least = LEAST_COVERAGE_OF_FEW if min(design.mentors_a, design.mentors_b) <= FEW else LEAST_COVERAGE
-    for name, coverage in (("", null.robust), (" with an effect", effect.robust)):
-        if coverage < least - _errors(least, replicates):
-            failing.append(f"coverage of the interval by mentor{name}")
-    shares = (
-        *(null.fisher, null.plain, null.studentised),
-        *(null.newcombe, null.robust, effect.robust, effect.ratio),
-        *(effect.plain, effect.studentised),
-    )
-    return [str(design), f"{correlation:g}", *(f"{share:.1%}" for share in shares)], failing
+def null_table(rows: list[Row]) -> Iterator[str]:
+    """Without an effect, line by line."""
+    yield "| mentors, users a / b | ICC | Fisher | **test** | standardised | studentised | Newcombe | **interval** | |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        found = row.null
+        shares = (found.fisher, found.plain, found.standardised, found.studentised, found.newcombe, found.robust)
+        yield _line(row, shares, "; ".join(row.failing) or "holds")
+
+
+def effect_table(rows: list[Row]) -> Iterator[str]:
+    """With an effect, line by line."""
+    yield "| mentors, users a / b | ICC | rates | **test** | standardised | studentised | **interval** | of the ratio |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        found = row.effect
+        rates = f"{row.design.rate_a:.0%} / {row.design.rate_b:.0%}"
+        yield _line(row, (rates, found.plain, found.standardised, found.studentised, found.robust, found.ratio))
+
+
+def _line(row: Row, shares: tuple[float | str, ...], *more: str) -> str:
+    cells = [share if isinstance(share, str) else f"{share:.1%}" for share in shares]
+    return "| " + " | ".join([str(row.design), f"{row.correlation:g}", *cells, *more]) + " |"
 
 
 def _coverage(truth: float, low: np.ndarray, high: np.ndarray) -> float:
@@ -151,16 +207,10 @@ def _coverage(truth: float, low: np.ndarray, high: np.ndarray) -> float:
     return float(1 - ((low > truth) | (high < truth)).mean())
 
 
-def _errors(share: float, replicates: int) -> float:
-    return ERRORS * math.sqrt(share * (1 - share) / replicates)
-
-
 def _studentised(events: np.ndarray, n: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    is_chosen = np.zeros(len(n), dtype=bool)
-    is_chosen[chosen] = True
-    (rate_a, variance_a), (rate_b, variance_b) = (
-        cr2_variance(events[is_a], n[is_a]) for is_a in (is_chosen, ~is_chosen)
-    )
+    is_a = np.zeros(len(n), dtype=bool)
+    is_a[chosen] = True
+    (rate_a, variance_a), (rate_b, variance_b) = (cr2_variance(events[which], n[which]) for which in (is_a, ~is_a))
     # Groups without any spread differ infinitely, or not at all.
     return np.abs(rate_a - rate_b) / np.sqrt(variance_a + variance_b + np.finfo(float).tiny)
 
