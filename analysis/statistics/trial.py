@@ -47,7 +47,7 @@ def trial_size(
     significance_level: float = 0.05,
     power: float = 0.8,
 ) -> TrialSize:
-    """The fewest users with whom a comparison by mentor finds a true difference with the given power.
+    """The fewest users with whom a comparison by mentor finds a true difference and its sign with the given power.
 
     With N users in an arm, mentors' shares h of them and an intraclass correlation rho the rate p of the
     arm has the variance p (1 - p) ((1 - rho) / N + rho sum of h²): design effects of unequal clusters as in
@@ -55,8 +55,8 @@ def trial_size(
     of Student's t, from the noncentral distribution, with the degrees of freedom of both arms together
     (`cluster_robust.cr2_freedom`) and at the largest p-value below the level that the permutation test of
     so few mentors can have: its own power comes within a few points of that where the mentors of both
-    arms get about as many users each, and falls short by ten with only four mentors an arm. The second term does not shrink with N: beyond some number of
-    users only more mentors help.
+    arms get about as many users each, and falls short by ten with only four mentors an arm. The second
+    term does not shrink with N: beyond some number of users only more mentors help.
 
     Args:
         base_rate: the rate of arm b, a fraction.
@@ -94,7 +94,8 @@ def trial_size(
         if attained == 0 or error == 0:
             return float(attained > 0)
         limit, shift = float(special.stdtrit(freedom, 1 - attained / 2)), abs(difference) / error
-        return float(1 - special.nctdtr(freedom, shift, limit) + special.nctdtr(freedom, shift, -limit))
+        # Far out the distribution function comes as NaN where it is 0.
+        return 1 - float(np.nan_to_num(special.nctdtr(freedom, shift, limit)))
 
     if power_with(_MOST_USERS) < power:
         return TrialSize(None, None, None, None, power_with(_MOST_USERS))
