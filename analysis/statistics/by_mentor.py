@@ -82,25 +82,30 @@ def compare_by_mentor(counts_a: Counts, counts_b: Counts, confidence_level: floa
     exact = is_exact(mentors_a, mentors_b)
     deals = ways_to_deal(mentors_a, mentors_b) if exact else 1 + DRAWN
     ways = f"all {deals:,} ways to deal the groups" if exact else f"{DRAWN:,} random deals"
-    method = f"Permutation test over mentors, two-sided, {ways}; {INTERVAL_METHOD}"
-    if not (mentors_a and mentors_b):
-        return MentorComparison(*[None] * 7, 0, exact, None, mentors_a, mentors_b, method)
-    bounds: list[float | None] = [None] * 5
+    difference = p_value = None
+    low = high = freedom = ratio_low = ratio_high = None
+    if mentors_a and mentors_b:
+        difference = float(events_a.sum() / n_a.sum() - events_b.sum() / n_b.sum())
+        is_a = np.repeat([True, False], [mentors_a, mentors_b])
+        p_value = permutation_p_value(np.concatenate([events_a, events_b]), np.concatenate([n_a, n_b]), is_a)
     if min(mentors_a, mentors_b) > 1:
         a, b = robust_rate(events_a, n_a), robust_rate(events_b, n_b)
-        low, high, freedom = difference_interval(a, b, confidence_level)
-        bounds = [_or_none(value) for value in (low, high, freedom, *ratio_interval(a, b, confidence_level)[:2])]
-    is_a = np.repeat([True, False], [mentors_a, mentors_b])
+        low, high, freedom = (_or_none(value) for value in difference_interval(a, b, confidence_level))
+        ratio_low, ratio_high, _ = (_or_none(value) for value in ratio_interval(a, b, confidence_level))
     return MentorComparison(
-        float(events_a.sum() / n_a.sum() - events_b.sum() / n_b.sum()),
-        *bounds,
-        permutation_p_value(np.concatenate([events_a, events_b]), np.concatenate([n_a, n_b]), is_a),
-        deals,
-        exact,
-        smallest_p_value(mentors_a, mentors_b),
-        mentors_a,
-        mentors_b,
-        method,
+        difference=difference,
+        difference_ci_low=low,
+        difference_ci_high=high,
+        degrees_of_freedom=freedom,
+        relative_risk_ci_low=ratio_low,
+        relative_risk_ci_high=ratio_high,
+        p_value=p_value,
+        deals=deals if mentors_a and mentors_b else 0,
+        is_exact=exact,
+        smallest_p_value=smallest_p_value(mentors_a, mentors_b),
+        group_a_mentors=mentors_a,
+        group_b_mentors=mentors_b,
+        method=f"Permutation test over mentors, two-sided, {ways}; {INTERVAL_METHOD}",
     )
 
 

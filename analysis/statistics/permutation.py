@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -92,7 +93,8 @@ def mentors_for_level(mentors_a: int, mentors_b: int, significance_level: float 
         return None
     for least in itertools.count(fewer):
         most = -(-least * more // fewer)
-        if smallest_p_value(least, most) < significance_level:
+        smallest = smallest_p_value(least, most)
+        if smallest is not None and smallest < significance_level:
             return (least, most) if mentors_a <= mentors_b else (most, least)
         if not is_exact(least, most):
             return None
@@ -216,7 +218,7 @@ def _totals_dealt(values: np.ndarray, mentors: np.ndarray, dealt: int) -> Iterat
             yield totals
         return
     random = np.random.default_rng(SEED)
-    method = "marginals" if _COST_OF_KIND * kinds < dealt else "count"
+    method: Literal["marginals", "count"] = "marginals" if _COST_OF_KIND * kinds < dealt else "count"
     # Sums of whole numbers are exact in floating point, and its matrix product is the fast one.
     floats = values.reshape(kinds, cells).astype(float)
     rows = max(1, _BLOCK // max(kinds, cells))

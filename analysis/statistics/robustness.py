@@ -199,12 +199,12 @@ def returns_to_overturn(counts_a: Counts, counts_b: Counts, significance_level: 
     a, b = (np.stack(mentor_counts(counts)) for counts in (counts_a, counts_b))
     higher, lower = (a, b) if _difference(a, b) > 0 else (b, a)
     # Users without the event are taken from the lower group as users with it are from the higher one.
-    mirrored = [np.stack([n - events, n]) for events, n in (lower, higher)]
+    mirrored, against = (np.stack([n - events, n]) for events, n in (lower, higher))
     return Overturn(
         _events_to_take(higher, lower, significance_level),
         int(higher[0].sum()),
-        _events_to_take(*mirrored, significance_level),
-        int(mirrored[0][0].sum()),
+        _events_to_take(mirrored, against, significance_level),
+        int(mirrored[0].sum()),
     )
 
 
@@ -237,10 +237,11 @@ def tiers_left_out(
             users = sum(n for _, n in counts)
             rest = [one for other, counts in tiers.items() if other != tier for one in counts]
             without = whole | {group: rest}
-            a, b = (np.stack(mentor_counts(counts)) for counts in without.values())
+            a, b = (np.stack(mentor_counts(without[which])) for which in ("a", "b"))
             if not (users and a.size and b.size):
                 continue
-            can_be_told = smallest_p_value(a.shape[1], b.shape[1]) < significance_level
+            smallest = smallest_p_value(a.shape[1], b.shape[1])
+            can_be_told = smallest is not None and smallest < significance_level
             found.append(
                 TierLeftOut(
                     tier,
@@ -249,7 +250,7 @@ def tiers_left_out(
                     some_event and not sum(events for events, _ in counts),
                     _difference(a, b),
                     _p_value(a, b),
-                    conclusion(*without.values(), significance_level) != concluded if can_be_told else None,
+                    conclusion(without["a"], without["b"], significance_level) != concluded if can_be_told else None,
                 )
             )
     return found

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -85,7 +86,7 @@ def trial_size(
     alike = np.array([float((one**2).sum()) for one in shares])
     freedom = float(sum(cr2_freedom(one) for one in shares))
     # The p-values of a permutation test are steps, of which so many lie below the level.
-    step = smallest_p_value(len(shares_a), len(shares_b))
+    step = smallest_p_value(len(shares_a), len(shares_b)) or 1.0
     attained = step * (math.ceil(significance_level / step * (1 - 1e-12)) - 1)
 
     def power_with(users: float) -> float:
@@ -108,7 +109,7 @@ def trial_size(
     # No mentor goes without a user, so that all of them count.
     sizes = [max(math.ceil(users * part - 1e-9), one.size) for part, one in zip(parts, shares, strict=True)]
     effects = [1 + (size * one - 1) * correlation for size, one in zip(sizes, alike.tolist(), strict=True)]
-    return TrialSize(*sizes, *effects, power_with(users))
+    return TrialSize(sizes[0], sizes[1], effects[0], effects[1], power_with(users))
 
 
 def deal_users(users: int, per_block: Mapping[str, int], seed: int) -> list[str]:
@@ -167,7 +168,8 @@ def intention_to_treat(
     >>> result.difference, result.group_a_mentors, result.p_value
     (0.5, 2, 1.0)
     """
-    returned, users = Counter(), Counter()
+    returned: Counter[tuple[str, Any]] = Counter()
+    users: Counter[tuple[str, Any]] = Counter()
     for place, (arm, has_returned, mentor) in enumerate(rows):
         if has_returned not in (True, False):
             raise ValueError(f"whether a user returned must be true or false, got {has_returned!r} in row {place + 1}")

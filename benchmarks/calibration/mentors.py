@@ -16,7 +16,7 @@ import numpy as np
 from analysis.statistics.cluster_robust import cr2_variance, difference_interval, ratio_interval, robust_rate
 from analysis.statistics.permutation import SEED, is_exact, permutation_p_values
 from analysis.statistics.proportions import fisher_p_value, newcombe_interval
-from benchmarks.calibration.measures import COVERAGE, ERRORS, LEVEL, Random
+from benchmarks.calibration.measures import COVERAGE, ERRORS, LEVEL, Random, covers
 
 CORRELATIONS = (0.0, 0.02, 0.05, 0.1, 0.2)
 # The mentors' shares of the users of their group are Dirichlet distributed, each with this parameter: their
@@ -131,22 +131,23 @@ def evaluate(random: Random, design: Design, rate_a: float, correlation: float, 
     events_a, events_b = events[:k].sum(axis=0).tolist(), events[k:].sum(axis=0).tolist()
 
     @cache
-    def independent(of_a: int, of_b: int) -> tuple[bool, bool]:
+    def independent(of_a: int, of_b: int) -> tuple[float, float]:
         table = of_a, design.users_a, of_b, design.users_b
-        low, high = newcombe_interval(*table)
-        return fisher_p_value(*table) < LEVEL, low <= difference <= high
+        return float(fisher_p_value(*table) < LEVEL), covers(difference, newcombe_interval(*table))
 
     fisher, newcombe = np.mean([independent(*pair) for pair in zip(events_a, events_b, strict=True)], axis=0)
     ones, of_a = np.ones(len(n), dtype=int), (np.arange(len(n)) < k).astype(int)
     plain, standardised = (permutation_p_values(events, n, ones, of_a, which) for which in (False, True))
+    studentised = studentised_p_values(events[:, :STUDENTISED], n[:, :STUDENTISED], k)
     a, b = robust_rate(events[:k], n[:k]), robust_rate(events[k:], n[k:])
-    p_values = (plain, standardised, studentised_p_values(events[:, :STUDENTISED], n[:, :STUDENTISED], k))
     return Found(
-        float(fisher),
-        *(float((p < LEVEL).mean()) for p in p_values),
-        float(newcombe),
-        _coverage(difference, *difference_interval(a, b, COVERAGE)[:2]),
-        _coverage(ratio, *ratio_interval(a, b, COVERAGE)[:2]),
+        fisher=float(fisher),
+        plain=float((plain < LEVEL).mean()),
+        standardised=float((standardised < LEVEL).mean()),
+        studentised=float((studentised < LEVEL).mean()),
+        newcombe=float(newcombe),
+        robust=_coverage(difference, *difference_interval(a, b, COVERAGE)[:2]),
+        ratio=_coverage(ratio, *ratio_interval(a, b, COVERAGE)[:2]),
     )
 
 
