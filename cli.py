@@ -407,16 +407,17 @@ def app_command(settings: Settings, port: int, no_browser: bool) -> None:
 
 
 @cli.command("lineage")
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .svg or .html file.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .md or .mmd file.")
 def lineage_command(out: Path) -> None:
-    """Draw which table is made from which; the HTML page has their columns too."""
-    if out.suffix.lower() not in (".svg", ".html"):
-        raise click.UsageError(f"{out} is neither an .svg nor an .html file; name one with --out")
-    from docs.generate.lineage import page, svg
+    """Write the graph of the tables as Mermaid; a .md file also has what each column is worked out from."""
+    if out.suffix.lower() not in (".md", ".mmd"):
+        raise click.UsageError(f"{out} is neither an .md nor an .mmd file; name one with --out")
+    from docs.generate.dictionary import dictionary_page
+    from docs.generate.lineage import mermaid
     from docs.generate.tables import project_context, tables
 
     with project_context() as context:
-        text = (svg if out.suffix.lower() == ".svg" else page)(tables(context))
+        text = (mermaid if out.suffix.lower() == ".mmd" else dictionary_page)(tables(context))
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:

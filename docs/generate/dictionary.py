@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from docs.generate.lineage import mermaid
 from docs.generate.tables import Column, Table, project_context, tables
 from settings import PROJECT_ROOT
 
@@ -14,7 +15,7 @@ _HEAD = """# Dictionary
 Every table of the project, layer by layer, and what its columns mean. `python -m docs.generate.dictionary` writes this
 page from the models; after changing one, run it again. Times are UTC, rates are fractions.
 *Worked out from* names the columns of other tables that a column's value comes from; what only filters, joins or counts
-rows is not among them.
+rows is not among them. The graph shows which table is made from which.
 """
 
 
@@ -25,6 +26,7 @@ def dictionary_page(found: list[Table]) -> str:
     for layer in layers:
         names = ", ".join(_link(table.name) for table in found if table.layer == layer)
         lines.append(f"- **{layer}**: {names}")
+    lines += ["", "```mermaid", mermaid(found).rstrip(), "```"]
     for layer in layers:
         lines += ["", f"## {layer}"]
         for table in found:
