@@ -14,7 +14,7 @@ import click
 
 from alerts.channels import configured_channels, one_message
 from errors import MentorAnalyticsError, SettingsError
-from settings import Settings, load_settings
+from settings import Settings, load_settings, project_version
 
 if TYPE_CHECKING:
     from pipeline.run_log import Run
@@ -49,6 +49,7 @@ _data_option = click.option(
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(project_version())
 @click.option("--warehouse", type=click.Path(path_type=Path), help="The warehouse file.")
 @click.option("--gateway", help="The SQLMesh gateway.")
 @click.option(
@@ -440,10 +441,15 @@ def reset_command(settings: Settings, yes: bool) -> None:
     click.echo(f"{settings.warehouse} is gone", err=True)
 
 
-if __name__ == "__main__":
+def main(program: str | None = None) -> None:
+    """Run the command line; `program` is its name in help and completion."""
     # Most of what the libraries make is kept: looking for garbage at the usual pace takes a tenth of the time.
     gc.set_threshold(100_000, 20, 20)
     try:
-        cli()
+        cli(prog_name=program)
     finally:
         gc.freeze()  # nor does the end of the process need a search
+
+
+if __name__ == "__main__":
+    main()

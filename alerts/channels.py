@@ -26,7 +26,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from alerts.services import NotAcceptedError, Service, services
 from errors import InterruptedByUserError, SettingsError
-from settings import PROJECT_ROOT
+from settings import WORK_FOLDER
 
 PREFIX = "MENTOR_"
 TIMEOUT_SECONDS = 10
@@ -52,7 +52,7 @@ class NotificationSettings(BaseSettings):
 
     # SQLMesh reads .env too; what else stands there is not ours to judge.
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=PROJECT_ROOT / ".env", extra="ignore", hide_input_in_errors=True
+        env_prefix=PREFIX, env_file=WORK_FOLDER / ".env", extra="ignore", hide_input_in_errors=True
     )
 
     slack_webhook_url: Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)] = None

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from errors import WarehouseError
-from settings import Settings
+from settings import COMMAND, Settings
 
 # Every report, and the fact that gives it rows as soon as it has some; None: what has no tier gives it none.
 _REPORTS = {
@@ -78,17 +78,17 @@ class Environment:
             loads, events = self.taken_in.waiting_loads, self.taken_in.waiting_events
             lines.append(
                 f"{self.name} is behind by {loads:,} load{'s' * (loads != 1)} with {events:,} "
-                f"event{'s' * (events != 1)}; to catch up run: python cli.py transform --env {self.name}"
+                f"event{'s' * (events != 1)}; to catch up run: {COMMAND} transform --env {self.name}"
             )
         elif self.reports_are_behind:
             lines.append(
                 f"the reports of {self.name} are behind its facts, which another environment shares; "
-                f"to catch up run: python cli.py transform --env {self.name}"
+                f"to catch up run: {COMMAND} transform --env {self.name}"
             )
         if self.stale_dimensions:
             lines.append(
                 f"{self.name} still has rows of {' and '.join(self.stale_dimensions)} from before the last plan; "
-                f"to work them out anew run: python cli.py transform --env {self.name}"
+                f"to work them out anew run: {COMMAND} transform --env {self.name}"
             )
         for name, (built, here) in self.changed_settings(settings).items():
             if name in asked:
@@ -168,7 +168,7 @@ def refuse_earlier_version(connection: duckdb.DuckDBPyConnection) -> None:
     if count:
         raise WarehouseError(
             "the warehouse was built by an earlier version, which kept less of users and mentors; "
-            "rebuild it: python cli.py reset --yes, then python cli.py refresh with all files"
+            f"rebuild it: {COMMAND} reset --yes, then {COMMAND} refresh with all files"
         )
 
 
@@ -194,7 +194,7 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
     if name not in built:
         there = f"; there is {', '.join(built)}" if built else ""
         raise WarehouseError(
-            f"the environment {name} is not in the warehouse{there}; run: python cli.py refresh --env {name}"
+            f"the environment {name} is not in the warehouse{there}; run: {COMMAND} refresh --env {name}"
         )
     marts, reference = schema("marts", name), schema("reference", name)
     try:
