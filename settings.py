@@ -24,7 +24,6 @@ WORK_FOLDER = Path.cwd() if IS_INSTALLED else PROJECT_ROOT
 # How a user calls the command line, for messages that say what to run.
 COMMAND = "mentor-analytics" if IS_INSTALLED else "python cli.py"
 TIER_GROUPS_FILE = PROJECT_ROOT / "seeds" / "tier_groups.csv"
-EVENT_CATALOGUE_FILE = PROJECT_ROOT / "seeds" / "event_catalogue.csv"
 # The facts hold history from this day: no event of a booking tool can be older.
 HISTORY_START = "2000-01-01"
 

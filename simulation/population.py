@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ingest.event_catalogue import EVENT_TYPES
 from ingest.source_files import EVENTS_NAME, MENTORS_FILE, USERS_FILE
 from simulation.sample import HOURLY_RATE, MENTORS
 
@@ -38,8 +39,12 @@ _UNKNOWN_USER_RATE = 0.002
 _LATE_RETURN_RATE = 0.35
 _FURTHER_SESSIONS = 1.6
 
-REQUESTED, CONFIRMED, CANCELLED, STARTED, ENDED = range(5)
-_EVENT_TYPES = ["booking_requested", "booking_confirmed", "booking_cancelled", "session_started", "session_ended"]
+# Events are drawn with the place of their type in the catalogue.
+_EVENT_TYPES = [event.name for event in EVENT_TYPES]
+REQUESTED, CONFIRMED, CANCELLED, STARTED, ENDED = map(
+    _EVENT_TYPES.index,
+    ("booking_requested", "booking_confirmed", "booking_cancelled", "session_started", "session_ended"),
+)
 
 
 @dataclass(frozen=True)
