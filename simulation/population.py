@@ -87,8 +87,18 @@ class Population:
             for name, rows in sources.items()
         }
 
-    def write(self, folder: Path, events_format: str = "json") -> None:
-        """Write the three files; `events_format` is `json`, `jsonl` or `jsonl.gz`."""
+    def write(
+        self, folder: Path, events_format: str = "json", days: int | None = None, late_share: float = 0.01
+    ) -> None:
+        """Write the three files; `events_format` is `json`, `jsonl` or `jsonl.gz`.
+
+        Args:
+            days: write folders `day_001`, `day_002`, … instead, as `by_day` divides the rows.
+        """
+        if days is not None:
+            for number, day in enumerate(self.by_day(days, late_share), start=1):
+                day.write(folder / f"day_{number:03}", events_format)
+            return
         folder.mkdir(parents=True, exist_ok=True)
         self.users.drop("fate").write_csv(folder / USERS_FILE)
         self.mentors.drop("fate").write_csv(folder / MENTORS_FILE)

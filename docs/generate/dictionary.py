@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from docs.generate.lineage import mermaid
 from docs.generate.tables import Column, Table, project_context, tables
+from errors import MentorAnalyticsError
 from settings import PROJECT_ROOT
 
 DICTIONARY = PROJECT_ROOT / "docs" / "dictionary.md"
@@ -66,6 +68,20 @@ def _code(text: str) -> str:
 
 def _link(name: str) -> str:
     return f"[{name}](#{re.sub(r'[^a-z0-9_-]', '', name.lower())})"
+
+
+def write_lineage(file: Path) -> None:
+    """Write the graph as Mermaid; where the file is no `.mmd` file, as part of the page.
+
+    Raises:
+        MentorAnalyticsError: the file cannot be written.
+    """
+    with project_context() as context:
+        text = (mermaid if file.suffix.lower() == ".mmd" else dictionary_page)(tables(context))
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MentorAnalyticsError(f"{file} cannot be written: {error.strerror or error}") from None
 
 
 def main() -> None:
