@@ -1,7 +1,7 @@
 """The command `mentor-analytics`: of a checkout, or of an installed copy, whose files lie in `share/mentor-analytics`.
 
-They do not lie in `site-packages`: names such as `settings` are not for everybody to import, and SQLMesh carries into
-a model's definition only code from elsewhere.
+They do not lie in `site-packages`: a name such as `settings` is not for everybody to import, and code from there
+SQLMesh does not carry in a model's definition.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ def project_folder() -> Path:
     here = Path(__file__).resolve().parent
     if (here / "cli.py").is_file():
         return here
-    installed = next(file for file in files("mentor-analytics") if file.parts[-2:] == ("mentor-analytics", "cli.py"))
+    installed = next(
+        file for file in files("mentor-analytics") or () if file.parts[-2:] == ("mentor-analytics", "cli.py")
+    )
     return Path(installed.locate()).resolve().parent
 
 

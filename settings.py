@@ -36,7 +36,8 @@ def project_version() -> str:
         return version("mentor-analytics")
     import tomllib
 
-    return tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    found: str = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    return found
 
 
 def read_seed(path: Path) -> list[dict[str, str]]:

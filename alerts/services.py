@@ -34,7 +34,7 @@ class Service:
         import apprise
 
         target = apprise.Apprise()
-        target.add(_instance(self.url))
+        target.add(_instance(self.url) or [])
         result = target.notify(body=text, title=subject, body_format=apprise.NotifyFormat.TEXT, timeout=timeout_seconds)
         if result.timeout_count:
             raise NotAcceptedError(f"no answer within {timeout_seconds:g} seconds")
