@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import ibis
 import pytest
 
@@ -17,9 +16,9 @@ import presentation
 from analysis.answer.document import Built, answer
 from analysis.metrics.marts import UNKNOWN, schema_of
 from docs.generate.metrics import PAGE, catalogue
-from ingest.raw_tables import RAW_TABLES
 from settings import PROJECT_ROOT, known_tiers, load_settings
 from tests import small_marts
+from tests.answer_schema import assert_documented
 from tests.test_answer import run
 
 START = datetime(2023, 1, 2, 10)
@@ -133,7 +132,7 @@ def document_of(connection, tables: dict, as_of: datetime | None = None, full: b
         return connection.table(name, database=schema_of(name))
 
     document = answer(table, settings, built, as_of, full)
-    assert document["parameters"]["answered_at"]
+    assert_documented(document)
     return document | {"parameters": document["parameters"] | {"answered_at": "2024-01-01T00:00:00Z"}}
 
 
@@ -378,12 +377,7 @@ def test_many_mentors_are_shown_in_part_and_all_in_the_document(connection):
 @pytest.fixture(scope="module")
 def small_warehouse(tmp_path_factory) -> Path:
     """A warehouse file with the marts alone."""
-    file = tmp_path_factory.mktemp("small") / "warehouse.duckdb"
-    with duckdb.connect(str(file)) as connection:
-        small_marts.create(connection)
-        small_marts.fill(connection, CASES["busy"])
-        connection.execute(RAW_TABLES)
-    return file
+    return small_marts.write(tmp_path_factory.mktemp("small") / "warehouse.duckdb", CASES["busy"])
 
 
 def test_full_on_the_command_line(small_warehouse):
@@ -409,6 +403,7 @@ HEAVY = ("ibis", "pandas", "polars", "pyarrow", "rich", "scipy", "scipy.stats", 
     [
         (["--help"], set()),
         (["answer", "--help"], set()),
+        (["answer", "--schema"], set()),
         (["rejects"], set()),
         (["answer"], {"ibis", "pyarrow", "rich", "scipy"}),
     ],
