@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from presentation import group_names
 from reporting.content import Figure, Section
 from reporting.drawing_process import Draw
 from reporting.sections import key_figures, sections
-from settings import PROJECT_ROOT, Settings
+from settings import Settings, project_version
 from warehouse.answers import answer_from_warehouse
 from warehouse.connection import connect
 from warehouse.loads import LoadHistory, load_history
@@ -56,7 +55,7 @@ def read_report(settings: Settings, environment: str, as_of: str | None, asked: 
     with connect(settings.warehouse, read_only=True) as connection:
         document = answer_from_warehouse(settings, environment, as_of, full=True, asked=asked)
         built = {name: value for name, value in document["parameters"]["settings"].items() if name not in asked}
-        return Report(document, settings.model_copy(update=built), load_history(connection), _version())
+        return Report(document, settings.model_copy(update=built), load_history(connection), project_version())
 
 
 def write_report(
@@ -138,7 +137,3 @@ def _write(path: Path, content: bytes) -> None:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
-
-
-def _version() -> str:
-    return tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]

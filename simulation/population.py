@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ingest.event_catalogue import EVENT_TYPES
 from ingest.source_files import EVENTS_NAME, MENTORS_FILE, USERS_FILE
 from simulation.sample import HOURLY_RATE, MENTORS
 
@@ -38,8 +39,12 @@ _UNKNOWN_USER_RATE = 0.002
 _LATE_RETURN_RATE = 0.35
 _FURTHER_SESSIONS = 1.6
 
-REQUESTED, CONFIRMED, CANCELLED, STARTED, ENDED = range(5)
-_EVENT_TYPES = ["booking_requested", "booking_confirmed", "booking_cancelled", "session_started", "session_ended"]
+# Events are drawn with the place of their type in the catalogue.
+_EVENT_TYPES = [event.name for event in EVENT_TYPES]
+REQUESTED, CONFIRMED, CANCELLED, STARTED, ENDED = map(
+    _EVENT_TYPES.index,
+    ("booking_requested", "booking_confirmed", "booking_cancelled", "session_started", "session_ended"),
+)
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,18 @@ class Population:
             for name, rows in sources.items()
         }
 
-    def write(self, folder: Path, events_format: str = "json") -> None:
-        """Write the three files; `events_format` is `json`, `jsonl` or `jsonl.gz`."""
+    def write(
+        self, folder: Path, events_format: str = "json", days: int | None = None, late_share: float = 0.01
+    ) -> None:
+        """Write the three files; `events_format` is `json`, `jsonl` or `jsonl.gz`.
+
+        Args:
+            days: write folders `day_001`, `day_002`, … instead, as `by_day` divides the rows.
+        """
+        if days is not None:
+            for number, day in enumerate(self.by_day(days, late_share), start=1):
+                day.write(folder / f"day_{number:03}", events_format)
+            return
         folder.mkdir(parents=True, exist_ok=True)
         self.users.drop("fate").write_csv(folder / USERS_FILE)
         self.mentors.drop("fate").write_csv(folder / MENTORS_FILE)

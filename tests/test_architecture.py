@@ -26,7 +26,7 @@ MAY_USE = {
     "presentation": {"errors", "settings", "warehouse"},
     "app": {"analysis.answer", "analysis.statistics", "errors", "pipeline", "presentation", "settings", "warehouse"},
     "simulation": {"ingest"},
-    "docs.generate": {"analysis.answer", "analysis.metrics", "config", "settings"},
+    "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "settings"},
     "benchmarks": {"analysis.statistics", "settings", "simulation", "warehouse"},
     "cli": {
         *("alerts", "analysis.metrics", "app", "docs.generate", "errors", "pipeline", "presentation", "settings"),
@@ -34,7 +34,12 @@ MAY_USE = {
     },
 }
 # Modules that belong to a room and do not lie in its folder.
-LIVES_IN = {"presentation": "presentation", "full_presentation": "presentation", "terminal": "presentation"}
+LIVES_IN = {
+    "command_options": "cli",
+    "presentation": "presentation",
+    "full_presentation": "presentation",
+    "terminal": "presentation",
+}
 FOLDERS = {"reporting": "presentation"}
 # Libraries that a room must not import.
 MUST_NOT = {
