@@ -75,7 +75,8 @@ def cr2_freedom(share: np.ndarray) -> np.ndarray:
     # From the smallest up: the sum over pairs as a difference would lose the small ones beside a large one.
     q = np.sort(share**2 / (1 - share), axis=0)
     pairs = (q[1:] * np.cumsum(q, axis=0)[:-1]).sum(axis=0)
-    return 1 / ((share**2).sum(axis=0) + 2 * pairs)
+    freedom: np.ndarray = 1 / ((share**2).sum(axis=0) + 2 * pairs)
+    return freedom
 
 
 def difference_interval(a: RobustRate, b: RobustRate, confidence_level: float = 0.95) -> Interval:
@@ -109,7 +110,8 @@ def combined_freedom(
     """Satterthwaite's degrees of freedom of the sum of two variances; NaN where both are 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         share = variance_a / (variance_a + variance_b)
-        return 1 / (share**2 / freedom_a + (1 - share) ** 2 / freedom_b)
+        freedom: np.ndarray = 1 / (share**2 / freedom_a + (1 - share) ** 2 / freedom_b)
+        return freedom
 
 
 def intraclass_correlation(events: np.ndarray, n: np.ndarray, clusters: np.ndarray) -> np.ndarray:
@@ -126,7 +128,8 @@ def intraclass_correlation(events: np.ndarray, n: np.ndarray, clusters: np.ndarr
     p = (clusters * events).sum(axis=0) / total
     within, others = p * (1 - p), clusters * (1 - n / total)
     between, pairs = (clusters * (events - n * p) ** 2 / n).sum(axis=0), within * (others * (n - 1)).sum(axis=0)
-    return (between - within * others.sum(axis=0)) / np.where(pairs == 0, np.nan, pairs)
+    correlation: np.ndarray = (between - within * others.sum(axis=0)) / np.where(pairs == 0, np.nan, pairs)
+    return correlation
 
 
 def _margin(

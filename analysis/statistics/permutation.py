@@ -176,9 +176,10 @@ def _is_as_large(totals: np.ndarray, observed: np.ndarray, together: np.ndarray)
     difference, weight = _difference(totals, together)
     of_observed, weight_of_observed = _difference(observed, together)
     if together[1].max() <= _MOST_USERS:
-        return difference * weight_of_observed >= of_observed * weight
+        is_as_large: np.ndarray = difference * weight_of_observed >= of_observed * weight
+        return is_as_large
     ours, theirs = difference * weight_of_observed.astype(float), of_observed * weight.astype(float)
-    is_larger = ours > theirs * (1 + _ROUNDING)
+    is_larger: np.ndarray = ours > theirs * (1 + _ROUNDING)
     is_close = ~is_larger & (ours >= theirs * (1 - _ROUNDING))
     # Python's whole numbers have no end.
     exact = [np.broadcast_to(x, ours.shape)[is_close].astype(object) for x in (weight_of_observed, of_observed)]
@@ -198,7 +199,8 @@ def _is_as_large_standardised(totals: np.ndarray, observed: np.ndarray, together
     def square(totals: np.ndarray) -> np.ndarray:
         (events, n, variance), (all_events, all_n, all_variance) = np.moveaxis(totals, 1, 0), together
         error = variance * (all_n - n) ** 2 + (all_variance - variance) * n**2
-        return (events * all_n - all_events * n) ** 2 / error
+        squared: np.ndarray = (events * all_n - all_events * n) ** 2 / error
+        return squared
 
     return square(totals) >= square(observed) * (1 - _ROUNDING_OF_SQUARES)
 

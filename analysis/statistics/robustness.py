@@ -290,7 +290,8 @@ def _events_to_take(group: np.ndarray, other: np.ndarray, significance_level: fl
         changed = np.vstack([left, np.repeat(other[:1].T, numbers.size, axis=1)])
         p_values = permutation_p_values(changed, np.broadcast_to(all_n, changed.shape), mentors, of_group)
         is_higher = left.sum(axis=0) * other[1].sum() > other[0].sum() * n.sum()
-        return ~is_higher | (p_values >= significance_level)
+        has_fallen: np.ndarray = ~is_higher | (p_values >= significance_level)
+        return has_fallen
 
     # Without any event left the group is not the higher one, so that all of them are always enough.
     if not is_exact(n.size, other.shape[1]):
