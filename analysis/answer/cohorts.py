@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 
-from analysis.answer.schema.explanations import CohortFigures, CohortOfGroup, Cohorts, Trend
+from analysis.answer.comparison import differs, mentor_counts
+from analysis.answer.schema.explanations import (
+    CohortDifference,
+    CohortFigures,
+    CohortOfGroup,
+    Cohorts,
+    Trend,
+)
 from analysis.answer.schema.rows import GroupName
 from analysis.answer.tiers import Row, groups, total
+from analysis.statistics.by_mentor import compare_by_mentor
 from analysis.statistics.proportions import rate, wilson_interval
 from analysis.statistics.trend import cochran_armitage
 from settings import Settings, known_tiers
@@ -18,14 +26,14 @@ def cohorts_section(rows: list[Row], settings: Settings) -> Cohorts:
     The rate of a cohort that is not mature is null: it could only be too low.
 
     Args:
-        rows: rows of `cohort_counts`.
+        rows: rows of `cohort_counts` by mentor.
     """
     is_mature: dict[date, bool] = {row["month"]: row["is_mature"] for row in rows}
     months = sorted(is_mature)
 
     def figures(month: date, tiers: list[str]) -> CohortFigures:
         own = [row for row in rows if row["month"] == month]
-        counts = total(own, tiers, ("users", "rebooked", "mature_users"))
+        counts = total(own, tiers, ("users", "rebooked", "mature_users", "may_yet_rebook"))
         value = low = high = None
         if is_mature[month]:
             value = rate(counts["rebooked"], counts["users"])
@@ -37,6 +45,7 @@ def cohorts_section(rows: list[Row], settings: Settings) -> Cohorts:
             "ci_low": low,
             "ci_high": high,
             "mature_users": counts["mature_users"],
+            "may_yet_rebook": counts["may_yet_rebook"],
             "is_mature": is_mature[month],
         }
 
@@ -52,8 +61,15 @@ def cohorts_section(rows: list[Row], settings: Settings) -> Cohorts:
             for tier in known_tiers()
         ],
         "groups": of_groups,
+        "differences": [_difference(month, rows, settings) for month in months if is_mature[month]],
         "trend": [_trend(group, of_groups) for group, _ in groups(settings)],
     }
+
+
+def _difference(month: date, rows: list[Row], settings: Settings) -> CohortDifference:
+    own = [row for row in rows if row["month"] == month]
+    a, b = (mentor_counts(own, tiers) for _, tiers in groups(settings))
+    return {"month": f"{month:%Y-%m}", **differs(compare_by_mentor(a, b, settings.confidence_level))}
 
 
 def _trend(group: GroupName, cohorts: list[CohortOfGroup]) -> Trend:

@@ -162,7 +162,7 @@ def _more(outcomes: Table, counts: list[Row], booked: Table, marts: Marts, setti
         name: _rows(stratum_counts(table, column, settings.group_a, settings.group_b))
         for name, (table, column) in strata.items()
     }
-    cohorts = _rows(cohort_counts(outcomes, settings.rebooking_window_days, marts.as_of))
+    cohorts = _rows(cohort_counts(outcomes, settings.rebooking_window_days, marts.as_of, "mentor_id"))
     return {
         "time_to_rebooking": time_to_rebooking_section(_columns(return_counts(outcomes, marts.as_of)), settings),
         "cohorts": cohorts_section(cohorts, settings),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from analysis.answer.schema.explanations import ClusteredDifference, Mentor, Mentors, SpreadOfMentors
+from analysis.answer.schema.explanations import Mentor, Mentors, SpreadOfMentors
 from analysis.answer.tiers import Row
-from analysis.statistics.clusters import beta_binomial_shrinkage, between_cluster_spread, clustered_difference
+from analysis.statistics.clusters import beta_binomial_shrinkage, between_cluster_spread
 from analysis.statistics.proportions import rate, wilson_interval
 from settings import Settings, known_tiers
 
 
 def mentors_section(rows: list[Row], settings: Settings) -> Mentors:
-    """Every mentor beside the tier's others, the spread within each tier, and the groups compared by mentor.
+    """Every mentor beside the tier's others, and the spread within each tier.
 
     A mentor's shrunk rate is drawn towards the rate of the tier, the more so the fewer the users.
 
@@ -26,7 +24,6 @@ def mentors_section(rows: list[Row], settings: Settings) -> Mentors:
             mentor for tier, own in by_tier.items() for mentor in _mentors(tier, own, settings.confidence_level)
         ],
         "tiers": [_spread(tier, own) for tier, own in by_tier.items()],
-        "clustered": _clustered(rows, settings),
     }
 
 
@@ -67,28 +64,3 @@ def _spread(tier: str, rows: list[Row]) -> SpreadOfMentors:
         "between_mentor_sd": between.sd,
         "heterogeneity_p_value": between.p_value,
     }
-
-
-def _clustered(rows: list[Row], settings: Settings) -> ClusteredDifference:
-    a, b = _clusters(rows, settings.group_a), _clusters(rows, settings.group_b)
-    result = clustered_difference(a, b, settings.confidence_level)
-    return {
-        "difference": result.difference,
-        "difference_ci_low": result.difference_ci_low,
-        "difference_ci_high": result.difference_ci_high,
-        "p_value": result.p_value,
-        "design_effect_a": result.design_effect_a,
-        "design_effect_b": result.design_effect_b,
-        "method": result.method,
-    }
-
-
-def _clusters(rows: list[Row], tiers: list[str]) -> list[tuple[int, int]]:
-    """Rebooked and users of each mentor of these tiers; one who was in several of them is one mentor."""
-    users: Counter[str] = Counter()
-    rebooked: Counter[str] = Counter()
-    for row in rows:
-        if row["tier"] in tiers:
-            users[row["mentor_id"]] += row["users"]
-            rebooked[row["mentor_id"]] += row["rebooked"]
-    return [(rebooked[mentor], n) for mentor, n in users.items()]

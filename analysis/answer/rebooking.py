@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import itertools
 
+from analysis.answer.comparison import comparison, differs, mentor_counts, without_tier
 from analysis.answer.schema.explanations import Pair, Power
-from analysis.answer.schema.rebooking import (
-    Comparison,
-    Intent,
-    IntentFigures,
-    RebookingByTier,
-    RebookingFigures,
-    RebookingOfGroup,
-)
+from analysis.answer.schema.rebooking import Intent, IntentFigures, RebookingByTier, RebookingFigures
 from analysis.answer.tiers import Row, groups, total
+from analysis.statistics.by_mentor import compare_by_mentor
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.power import minimum_detectable_difference, users_for_half_width
-from analysis.statistics.proportions import compare, rate, wilson_interval
+from analysis.statistics.proportions import rate, wilson_interval
 from settings import TIER_GROUPS_FILE, Settings, known_tiers, read_seed
 
 POWER = 0.8
@@ -27,11 +22,11 @@ def rebooking_section(rows: list[Row], settings: Settings) -> RebookingByTier:
     """Rates by tier and group with their intervals, and the groups compared.
 
     Args:
-        rows: `tier, users, rebooked, mature_users, mature_rebooked`, one or more a tier.
+        rows: `mentor_id, tier, users, rebooked, mature_users, mature_rebooked, may_yet_rebook`, one or more a mentor.
     """
 
     def figures(tiers: list[str]) -> RebookingFigures:
-        counts = total(rows, tiers, ("users", "rebooked", "mature_users", "mature_rebooked"))
+        counts = total(rows, tiers, ("users", "rebooked", "mature_users", "mature_rebooked", "may_yet_rebook"))
         low, high = wilson_interval(counts["rebooked"], counts["users"], settings.confidence_level)
         return {
             "users": counts["users"],
@@ -42,34 +37,16 @@ def rebooking_section(rows: list[Row], settings: Settings) -> RebookingByTier:
             "mature_users": counts["mature_users"],
             "mature_rebooked": counts["mature_rebooked"],
             "mature_rate": rate(counts["mature_rebooked"], counts["mature_users"]),
+            "may_yet_rebook": counts["may_yet_rebook"],
         }
 
     category = {row["tier"]: row["tier_category"] for row in read_seed(TIER_GROUPS_FILE)}
-    of_groups: list[RebookingOfGroup] = [
-        {"group": group, "tiers": tiers, **figures(tiers)} for group, tiers in groups(settings)
-    ]
-    a, b = of_groups
+    a, b = (mentor_counts(rows, tiers) for _, tiers in groups(settings))
     return {
         "tiers": [{"tier": tier, "tier_category": category[tier], **figures([tier])} for tier in known_tiers()],
-        "groups": of_groups,
-        "comparison": _compared(a, b, settings.confidence_level),
-    }
-
-
-def _compared(a: RebookingOfGroup, b: RebookingOfGroup, confidence_level: float) -> Comparison:
-    result = compare(a["rebooked"], a["users"], b["rebooked"], b["users"], confidence_level)
-    return {
-        "difference": result.difference,
-        "difference_ci_low": result.difference_ci_low,
-        "difference_ci_high": result.difference_ci_high,
-        "relative_risk": result.relative_risk,
-        "relative_risk_ci_low": result.relative_risk_ci_low,
-        "relative_risk_ci_high": result.relative_risk_ci_high,
-        "odds_ratio": result.odds_ratio,
-        "odds_ratio_ci_low": result.odds_ratio_ci_low,
-        "odds_ratio_ci_high": result.odds_ratio_ci_high,
-        "p_value": result.p_value,
-        "method": result.method,
+        "groups": [{"group": group, "tiers": tiers, **figures(tiers)} for group, tiers in groups(settings)],
+        "comparison": comparison(a, b, settings),
+        "without_tier": without_tier(rows, settings),
     }
 
 
@@ -101,25 +78,17 @@ def pairwise_section(rows: list[Row], settings: Settings) -> list[Pair]:
     """Every pair of tiers compared; `p_value_holm` allows for there being several pairs.
 
     Args:
-        rows: `tier, users, rebooked`, one or more a tier.
+        rows: `mentor_id, tier, users, rebooked`, one or more a mentor.
     """
     pairs = list(itertools.combinations(known_tiers(), 2))
-    comparisons = []
-    for pair in pairs:
-        a, b = (total(rows, [tier], ("users", "rebooked")) for tier in pair)
-        comparisons.append(compare(a["rebooked"], a["users"], b["rebooked"], b["users"], settings.confidence_level))
-    adjusted = holm([comparison.p_value for comparison in comparisons])
+    results = [
+        compare_by_mentor(mentor_counts(rows, [a]), mentor_counts(rows, [b]), settings.confidence_level)
+        for a, b in pairs
+    ]
+    adjusted = holm([result.p_value for result in results])
     return [
-        {
-            "tier_a": tier_a,
-            "tier_b": tier_b,
-            "difference": comparison.difference,
-            "difference_ci_low": comparison.difference_ci_low,
-            "difference_ci_high": comparison.difference_ci_high,
-            "p_value": comparison.p_value,
-            "p_value_holm": p_value,
-        }
-        for (tier_a, tier_b), comparison, p_value in zip(pairs, comparisons, adjusted, strict=True)
+        {"tier_a": tier_a, "tier_b": tier_b, **differs(result), "p_value_holm": p_value}
+        for (tier_a, tier_b), result, p_value in zip(pairs, results, adjusted, strict=True)
     ]
 
 

@@ -111,6 +111,8 @@ class CohortFigures(TypedDict):
     """Upper bound of the rate, by Wilson's interval at the confidence level; null where the rate is."""
     mature_users: Count
     """Those of the users whose whole window lies before `as_of`."""
+    may_yet_rebook: Count
+    """Users who are not mature and have not come back yet."""
     is_mature: bool
     """The window of whoever came in the last moment of the month lies before `as_of`."""
 
@@ -121,6 +123,10 @@ class CohortOfTier(OfMonth, OfTier, CohortFigures):
 
 class CohortOfGroup(OfMonth, OfGroup, CohortFigures):
     """One month of one group."""
+
+
+class CohortDifference(OfMonth, DifferenceOfRates):
+    """The groups compared in one mature month."""
 
 
 class Trend(TestResult):
@@ -137,6 +143,8 @@ class Cohorts(TypedDict):
     """One row per month with users and tier, in order of months."""
     groups: list[CohortOfGroup]
     """One row per month with users and group, in order of months."""
+    differences: list[CohortDifference]
+    """Group a against group b in every mature month."""
     trend: list[Trend]
     """Group a, then group b."""
 
@@ -236,19 +244,6 @@ class SpreadOfMentors(OfTier):
     the users came back."""
 
 
-class ClusteredDifference(DifferenceOfRates):
-    """Group a against group b, allowing for users of one mentor being alike."""
-
-    design_effect_a: NotNegative | None
-    """How many times the variance of the rate of group a is that of independent users; null with fewer than two
-    mentors in a group."""
-    design_effect_b: NotNegative | None
-    """How many times the variance of the rate of group b is that of independent users; null with fewer than two
-    mentors in a group."""
-    method: str
-    """Which test and which interval."""
-
-
 class Mentors(TypedDict):
     """Whether a tier is good, or a few of its mentors are."""
 
@@ -256,8 +251,6 @@ class Mentors(TypedDict):
     """One row per mentor and tier, by tier and within it by mentor."""
     tiers: list[SpreadOfMentors]
     """One row per tier."""
-    clustered: ClusteredDifference
-    """The groups compared by mentor."""
 
 
 class UsersByGroup(TypedDict):

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing_extensions import TypedDict
 
-from analysis.answer.schema.rows import Conclusion, Count, DifferenceOfRates, Fraction, NotNegative, OfGroup, OfTier
+from analysis.answer.schema.rows import (
+    Conclusion,
+    Count,
+    Difference,
+    DifferenceOfRates,
+    Fraction,
+    GroupName,
+    NotNegative,
+    OfGroup,
+    OfTier,
+    PValue,
+)
 
 
 class RebookingRate(TypedDict):
@@ -31,6 +42,8 @@ class RebookingFigures(RebookingRate):
     """Those of the mature users who came back within the window."""
     mature_rate: Fraction | None
     """mature_rebooked / mature_users; null without mature users."""
+    may_yet_rebook: Count
+    """Users who are not mature and have not come back yet; all who have not, where the window has no limit."""
 
 
 class RebookingOfTier(OfTier, RebookingFigures):
@@ -44,9 +57,13 @@ class RebookingOfGroup(OfGroup, RebookingFigures):
     """The rebooking of one group."""
 
 
-class Comparison(DifferenceOfRates):
-    """Group a against group b, as if users were independent of each other."""
+class IfIndependent(TypedDict):
+    """Group a against group b as if users of one mentor were not alike: for comparison, not for conclusions."""
 
+    difference_ci_low: Difference | None
+    """Lower bound of the difference; null where a group is empty."""
+    difference_ci_high: Difference | None
+    """Upper bound of the difference; null where a group is empty."""
     relative_risk: NotNegative | None
     """The rate of a divided by that of b; null where a group is empty or nobody of b came back."""
     relative_risk_ci_low: NotNegative | None
@@ -61,8 +78,38 @@ class Comparison(DifferenceOfRates):
     odds_ratio_ci_high: NotNegative | None
     """Upper bound of the odds ratio; null where a group is empty, all or none of the users came back, or the bound is
     not finite."""
+    p_value: PValue | None
+    """Two-sided, of equal rates; null where a group is empty."""
     method: str
     """Which test and which intervals."""
+
+
+class Comparison(DifferenceOfRates):
+    """Group a against group b."""
+
+    conclusion: Conclusion
+    """What that shows of group a."""
+    method: str
+    """Which test and which interval."""
+    if_independent: IfIndependent
+    """The same as if users were independent of each other."""
+
+
+class WithoutTier(OfTier):
+    """The comparison of the groups without one tier."""
+
+    group: GroupName
+    """The group that it is left out of."""
+    users: Count
+    """Users of the tier."""
+    nobody_returns: bool
+    """None of its users came back, while some of another tier did."""
+    difference: Difference | None
+    """Of the rates without it; null where a group is empty."""
+    p_value: PValue | None
+    """Without it; null where the difference is."""
+    carries_difference: bool
+    """Nobody of the tier returns, or the conclusion is another without it."""
 
 
 class RebookingByTier(TypedDict):
@@ -74,6 +121,8 @@ class RebookingByTier(TypedDict):
     """Group a, then group b."""
     comparison: Comparison
     """Group a against group b."""
+    without_tier: list[WithoutTier]
+    """The comparison without each tier in turn whose group has another one with users: where the difference lies."""
 
 
 class Rebooking(TypedDict):
@@ -124,6 +173,8 @@ class Variant(DifferenceOfRates):
 
     name: str
     """How it is counted: `headline`, or what is otherwise than in the headline."""
+    also: list[str]
+    """Other ways of counting that come to the same users and returns of every mentor."""
     group_a_users: Count
     """Users of group a."""
     group_a_rebooked: Count
@@ -144,6 +195,8 @@ class Sensitivity(TypedDict):
     conclusion: Conclusion
     """That of the headline."""
     changed_by: list[str]
-    """The names of the variants with another conclusion; those without data do not count."""
+    """The names of the variants with another conclusion; those that say nothing do not count."""
+    reversed_by: list[str]
+    """Those of them that show the opposite."""
     is_robust: bool | None
-    """No variant has another conclusion; null where the headline has no data."""
+    """No variant has another conclusion; null where the headline has none."""

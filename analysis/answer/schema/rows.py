@@ -20,8 +20,9 @@ PValue = Annotated[float, Ge(0), Le(1)]
 Level = Annotated[float, Gt(0), Lt(1)]
 
 GroupName = Literal["group_a", "group_b"]
-# What a comparison shows of group a; `no data` where a group is empty.
-Conclusion = Literal["higher", "lower", "not shown", "no data"]
+# What a comparison shows of group a. `too_few_mentors`: not even the most unequal deal of so few mentors could show
+# anything; `says_nothing`: another way of counting in which hardly anybody counts; `no_data`: a group is empty.
+Conclusion = Literal["higher", "lower", "not_shown", "too_few_mentors", "says_nothing", "no_data"]
 
 
 class OfTier(TypedDict):
@@ -52,13 +53,20 @@ class TestResult(TypedDict):
 
 
 class DifferenceOfRates(TypedDict):
-    """Group a against group b, or one tier against another, by their rates."""
+    """Group a against group b, or one tier against another, by their rates, with the mentor as the unit."""
 
     difference: Difference | None
     """The rate of the first minus that of the second; null where one of them has no users."""
     difference_ci_low: Difference | None
-    """Lower bound of the difference; null where it cannot be worked out."""
+    """Lower bound of the difference, robust to users of one mentor being alike; null where one of them has fewer than
+    two mentors, or no mentor's rate differs from that of its group."""
     difference_ci_high: Difference | None
-    """Upper bound of the difference; null where it cannot be worked out."""
+    """Upper bound of the difference; null as the lower bound."""
     p_value: PValue | None
-    """Two-sided, of equal rates; null where there is nothing to test."""
+    """Two-sided, of the mentors being alike whatever their group; null where one of them has no users."""
+    smallest_p_value: PValue | None
+    """The smallest p-value that so many mentors allow; null where the p-value is."""
+    group_a_mentors: Count
+    """Mentors of the first with users."""
+    group_b_mentors: Count
+    """Mentors of the second with users."""

@@ -1,0 +1,108 @@
+"""The comparison of two groups of tiers, with the mentor as the unit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from analysis.answer.schema.rebooking import Comparison, IfIndependent, WithoutTier
+from analysis.answer.schema.rows import Conclusion, DifferenceOfRates
+from analysis.answer.tiers import Row
+from analysis.statistics.by_mentor import Counts, MentorComparison, compare_by_mentor
+from analysis.statistics.proportions import compare
+from analysis.statistics.robustness import tiers_left_out
+from settings import Settings
+
+
+def mentor_counts(
+    rows: Iterable[Row], tiers: list[str], users: str = "users", rebooked: str = "rebooked", tier: str = "tier"
+) -> list[tuple[int, int]]:
+    """`(rebooked, users)` of each mentor of these tiers, by mentor; one who was in several of them is one mentor.
+
+    Args:
+        rows: with `mentor_id` and the columns named, one or more a mentor.
+    """
+    all_users: Counter[str] = Counter()
+    all_rebooked: Counter[str] = Counter()
+    for row in rows:
+        if row[tier] in tiers:
+            all_users[row["mentor_id"]] += row[users]
+            all_rebooked[row["mentor_id"]] += row[rebooked]
+    return [(all_rebooked[mentor], all_users[mentor]) for mentor in sorted(all_users)]
+
+
+def summed(counts: Counts) -> tuple[int, int]:
+    """Rebooked and users of all mentors together."""
+    return sum(rebooked for rebooked, _ in counts), sum(users for _, users in counts)
+
+
+def comparison(a: Counts, b: Counts, settings: Settings) -> Comparison:
+    """Group a against group b, from `(rebooked, users)` of their mentors."""
+    result = compare_by_mentor(a, b, settings.confidence_level)
+    return {
+        **differs(result),
+        "conclusion": conclude(result, settings.significance_level),
+        "method": result.method,
+        "if_independent": _if_independent(a, b, settings.confidence_level),
+    }
+
+
+def differs(result: MentorComparison) -> DifferenceOfRates:
+    """The difference of two rates, as the answer has it."""
+    return {
+        "difference": result.difference,
+        "difference_ci_low": result.difference_ci_low,
+        "difference_ci_high": result.difference_ci_high,
+        "p_value": result.p_value,
+        "smallest_p_value": result.smallest_p_value,
+        "group_a_mentors": result.group_a_mentors,
+        "group_b_mentors": result.group_b_mentors,
+    }
+
+
+def conclude(result: MentorComparison, significance_level: float) -> Conclusion:
+    """What a comparison shows of group a."""
+    if result.difference is None or result.p_value is None or result.smallest_p_value is None:
+        return "no_data"
+    if result.smallest_p_value >= significance_level:
+        return "too_few_mentors"
+    if result.p_value >= significance_level:
+        return "not_shown"
+    return "higher" if result.difference > 0 else "lower"
+
+
+def without_tier(rows: list[Row], settings: Settings) -> list[WithoutTier]:
+    """The comparison without each tier in turn."""
+
+    def by_tier(tiers: list[str]) -> dict[str, Counts]:
+        return {tier: mentor_counts(rows, [tier]) for tier in tiers}
+
+    return [
+        {
+            "tier": found.tier,
+            "group": "group_a" if found.group == "a" else "group_b",
+            "users": found.users,
+            "nobody_returns": found.has_no_event,
+            "difference": found.difference,
+            "p_value": found.p_value,
+            "carries_difference": found.carries_difference,
+        }
+        for found in tiers_left_out(by_tier(settings.group_a), by_tier(settings.group_b), settings.significance_level)
+    ]
+
+
+def _if_independent(a: Counts, b: Counts, confidence_level: float) -> IfIndependent:
+    (rebooked_a, users_a), (rebooked_b, users_b) = summed(a), summed(b)
+    result = compare(rebooked_a, users_a, rebooked_b, users_b, confidence_level)
+    return {
+        "difference_ci_low": result.difference_ci_low,
+        "difference_ci_high": result.difference_ci_high,
+        "relative_risk": result.relative_risk,
+        "relative_risk_ci_low": result.relative_risk_ci_low,
+        "relative_risk_ci_high": result.relative_risk_ci_high,
+        "odds_ratio": result.odds_ratio,
+        "odds_ratio_ci_low": result.odds_ratio_ci_low,
+        "odds_ratio_ci_high": result.odds_ratio_ci_high,
+        "p_value": result.p_value,
+        "method": result.method,
+    }
