@@ -100,7 +100,7 @@ def _logged(run: Run, timeout: float | None = None) -> Iterator[None]:
 def _work(command: str, settings: Settings, data: Path | None, environment: str | None, timeout: float | None) -> None:
     from pipeline.refresh import refresh
     from pipeline.run_log import Run
-    from terminal import live_progress
+    from presentation.progress import live_progress
 
     run = Run(command, settings, environment, data)
     is_plain = click.get_current_context().find_root().params["progress"] == "plain"
@@ -190,8 +190,8 @@ def _question_options(command: Callable) -> Callable:
 @click.pass_obj
 def history_command(settings: Settings, limit: int, output: str) -> None:
     """What ran when, with which rows and which outcome; newest first."""
-    import presentation
     from pipeline.run_log import read_runs
+    from presentation import listings
 
     try:
         runs, damaged = read_runs(settings.logs, limit)
@@ -199,7 +199,7 @@ def history_command(settings: Settings, limit: int, output: str) -> None:
         raise SettingsError(f"the run log {settings.logs} cannot be read: {error.strerror or error}") from None
     if damaged:
         _say(f"warning: {damaged:,} damaged lines in {settings.logs} were left out")
-    click.echo(presentation.history(runs, output))
+    click.echo(listings.history(runs, output))
 
 
 @cli.command("answer")
@@ -214,18 +214,29 @@ def answer_command(
     import os
     import sys
 
-    import presentation
     from warehouse.answers import answer_from_warehouse
 
     document = answer_from_warehouse(settings, environment, as_of, full or output == "json", asked)
     if output == "json":
-        text = json.dumps(document, indent=2) + "\n"
-    elif output == "csv":
-        text = presentation.as_csv(document)
+        click.echo(json.dumps(document, indent=2))
+        return
+    from presentation.document import settings_of
+    from presentation.sections import sections
+    from presentation.verdict import question
+
+    content = sections(document, settings_of(document, settings))
+    if output == "csv":
+        from presentation.renderers.csv import as_csv, rebooking_csv
+
+        text = as_csv(document, content) if full else rebooking_csv(document)
     elif output == "markdown":
-        text = presentation.as_markdown(document)
+        from presentation.renderers.markdown import as_markdown
+
+        text = as_markdown(question(document), content)
     else:
-        text = presentation.as_table(document, sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+        from presentation.renderers.terminal import as_terminal
+
+        text = as_terminal(content, sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
     click.echo(text, nl=False)
 
 
@@ -248,12 +259,12 @@ def report_command(
     charts: Path | None,
 ) -> None:
     """The same with pictures: one file that opens offline and prints well."""
-    from reporting.drawing_process import drawing_process
+    from presentation.charts.drawing_process import drawing_process
 
     out = _absolute(out)
     with drawing_process() if output == "html" or charts else nullcontext() as draw:
         # Imported while the other process starts: it takes a second.
-        from reporting.report import check_target, read_report, write_report
+        from presentation.report import check_target, read_report, write_report
 
         check_target(out)
         write_report(read_report(settings, environment, as_of, asked), out, output, _absolute(charts), draw)
@@ -274,13 +285,13 @@ def report_command(
 @click.pass_obj
 def diff_command(settings: Settings, environment: str, base: str, as_of: str | None, output: str) -> None:
     """What an environment changes in the answer and the reports; never writes."""
-    import presentation
+    from presentation import listings
     from warehouse.answers import differences
 
     found = differences(settings, base, environment, as_of)
     for remark in found.remarks:
         _say(f"warning: {remark}")
-    click.echo(presentation.differences(found.figures, base, environment, output))
+    click.echo(listings.differences(found.figures, base, environment, output))
 
 
 @cli.command("status")
@@ -291,8 +302,8 @@ def status_command(context: click.Context, output: str) -> None:
 
     Exits with 1 where something needs a hand.
     """
-    import presentation
     from analysis.metrics.definitions import checksums
+    from presentation import listings
     from warehouse.connection import connect
     from warehouse.environments import read_environments
 
@@ -300,7 +311,7 @@ def status_command(context: click.Context, output: str) -> None:
     with connect(settings.warehouse, read_only=True) as connection:
         environments = read_environments(connection)
     status = [environment.status(settings, checksums()) for environment in environments]
-    click.echo(presentation.status(status, output))
+    click.echo(listings.status(status, output))
     if not status or any(environment["remarks"] for environment in status):
         context.exit(1)
 
@@ -309,15 +320,11 @@ def status_command(context: click.Context, output: str) -> None:
 @click.pass_obj
 def rejects_command(settings: Settings) -> None:
     """The rejected rows and why."""
-    import csv
-    import sys
-
-    from presentation import spreadsheet_safe
+    from presentation.renderers.csv import csv_text
     from warehouse.loads import rejected_rows
 
-    writer = csv.writer(sys.stdout)
-    writer.writerow(("load_id", "file", "position", "reason", "raw_text"))
-    writer.writerows(map(spreadsheet_safe, rejected_rows(settings.warehouse)))
+    header = ("load_id", "file", "position", "reason", "raw_text")
+    click.echo(csv_text([header, *rejected_rows(settings.warehouse)]), nl=False)
 
 
 def _rates(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:

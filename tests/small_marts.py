@@ -22,6 +22,7 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE SCHEMA marts; CREATE SCHEMA staging; CREATE SCHEMA reference; CREATE SCHEMA reports")
     connection.execute("CREATE TABLE reference.settings (setting TEXT, value TEXT)")
     connection.execute("CREATE TABLE reference.definitions (module TEXT, checksum TEXT)")
+    connection.execute("CREATE TABLE reference.dimension_definitions (dimension TEXT, checksum TEXT)")
     connection.executemany("INSERT INTO reference.definitions VALUES (?, ?)", list(checksums().items()))
     for report in ("rpt_user_outcomes", *REPORTS):
         connection.execute(f"CREATE TABLE reports.{report} (load_id BIGINT)")

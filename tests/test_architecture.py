@@ -33,26 +33,18 @@ MAY_USE = {
         *("simulation", "warehouse"),
     },
 }
-# Modules that belong to a room and do not lie in its folder.
-LIVES_IN = {"presentation": "presentation", "full_presentation": "presentation", "terminal": "presentation"}
-FOLDERS = {"reporting": "presentation"}
 # Libraries that a room must not import.
 MUST_NOT = {
     "analysis.statistics": {"ibis", "duckdb", "sqlmesh"},
     "analysis.metrics": {"duckdb", "sqlmesh"},
     "analysis.answer": {"duckdb", "sqlmesh"},
-    "presentation": {"ibis", "sqlmesh"},
+    "presentation": {"ibis", "sqlmesh", "app"},
 }
 
 
 def room_of(module: str) -> str | None:
     """The room of a module of ours; None: it is a library, or a folder that SQLMesh or pytest reads."""
-    if module in LIVES_IN:
-        return LIVES_IN[module]
-    for room in (*MAY_USE, *FOLDERS):
-        if module == room or module.startswith(f"{room}."):
-            return FOLDERS.get(room, room)
-    return None
+    return next((room for room in MAY_USE if module == room or module.startswith(f"{room}.")), None)
 
 
 def imported(path: Path) -> set[str]:
