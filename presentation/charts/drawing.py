@@ -33,10 +33,7 @@ def svg(chart: alt.TopLevelMixin, name: str, title: str, description: str) -> st
     Args:
         name: a prefix of every id in it, so that many charts fit into one page.
     """
-    specified = chart.to_dict(validate=False)
-    # The picture says in a title and a description of its own what it shows.
-    specified["config"]["aria"] = False
-    drawn = vl_convert.vegalite_to_svg(specified, vl_version=_vega_lite(), allowed_base_urls=[])
+    drawn = vl_convert.vegalite_to_svg(chart.to_dict(validate=False), vl_version=_vega_lite(), allowed_base_urls=[])
     root = ElementTree.fromstring(drawn)
     # The library numbers its ids through the life of a process; here they start anew with every chart.
     identified = [element for element in root.iter() if element.get("id")]

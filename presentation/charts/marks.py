@@ -74,7 +74,8 @@ def themed(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     """A chart in the colours and letters of all."""
     ink, muted, grid = LIGHT["ink"], LIGHT["muted"], LIGHT["grid"]
     text = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 12, "titleFontSize": 12}
-    return chart.configure(
+    # Its own size wherever it is shown: the labels beside the plot belong to it.
+    return chart.properties(autosize="pad").configure(
         background=LIGHT["surface"],
         font=FONT,
         padding=8,

@@ -9,7 +9,7 @@ from __future__ import annotations
 # name: (light, dark)
 PALETTE = {
     "surface": ("#ffffff", "#15191d"),
-    "ink": ("#1b1f24", "#e8eaed"),
+    "ink": ("#101418", "#e8eaed"),
     "muted": ("#57606a", "#a9b1ba"),
     "grid": ("#dde1e6", "#333a42"),
     "alert": ("#b3261e", "#ff8a80"),

@@ -79,16 +79,11 @@ def _control_chart(points: list[Row], title: str, labels: bool) -> alt.LayerChar
         y2="upper:Q",
     )
     center = base.mark_line(strokeDash=[4, 3], strokeWidth=1, color=LIGHT["muted"]).encode(y="center:Q")
-    line = base.mark_line(strokeWidth=1.5, color=LIGHT["accent"], point={"color": LIGHT["accent"], "size": 18}).encode(
-        y="value:Q"
-    )
-    alerts = (
-        base.transform_filter("datum.is_alert")
-        .mark_point(shape="diamond", size=110, filled=True, opacity=1, color=LIGHT["alert"])
-        .encode(y="value:Q")
-    )
-    # Over the whole height of each week, so that no mouse has to hit a point.
-    shown = [alt.Tooltip("week:T", title="week")]
-    shown += [alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "lower", "upper")]
-    hover = base.mark_rule(opacity=0, strokeWidth=6).encode(tooltip=shown)
-    return alt.layer(band, center, line, alerts, hover).properties(width=WIDTH, height=90)
+    tooltip = [alt.Tooltip("week:T"), *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "lower", "upper"))]
+    line = base.mark_line(strokeWidth=1.5, color=LIGHT["accent"], point={"color": LIGHT["accent"], "size": 18})
+    layers = [band, center, line.encode(y="value:Q", tooltip=tooltip)]
+    if any(point["is_alert"] for point in points):
+        outside = base.transform_filter("datum.is_alert")
+        alerts = outside.mark_point(shape="diamond", size=110, filled=True, opacity=1, color=LIGHT["alert"])
+        layers.append(alerts.encode(y="value:Q", tooltip=tooltip))
+    return alt.layer(*layers).properties(width=WIDTH, height=90)

@@ -175,7 +175,7 @@ def test_nobody_is_shut_out(opened, scheme):
 
 def test_charts_follow_the_scheme(opened):
     for scheme, ink, surface in (
-        ("light", "rgb(27, 31, 36)", "rgb(255, 255, 255)"),
+        ("light", "rgb(16, 20, 24)", "rgb(255, 255, 255)"),
         ("dark", "rgb(232, 234, 237)", "rgb(21, 25, 29)"),
     ):
         page = opened(color_scheme=scheme)

@@ -73,8 +73,6 @@ def test_charts_are_drawn_in_colours_of_the_palette_alone(name, document):
     drawn = svg(CHARTS[name](document), name, "a title", "a description")
     assert document == before
     used = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]+|rgb[^"]*|[a-z]+)"', drawn)) - {"none", "transparent"}
-    # Lines that nobody sees, for a mouse to find.
-    used -= set(re.findall(r'stroke="(black)" stroke-width="6" opacity="0"', drawn))
     assert used <= {light for light, _ in PALETTE.values()}
     assert f'<title id="{name}-title">a title</title><desc id="{name}-desc">a description</desc>' in drawn
     assert "no data" not in drawn
