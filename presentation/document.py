@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from settings import Settings
@@ -54,7 +54,7 @@ def tier_ranks(document: Row) -> dict[str, int]:
 def shortened(rows: Iterable[Row], key: Callable[[Row], Any], number: int) -> tuple[list[Row], list[Row]]:
     """The rows with the `number` greatest keys and the others, both in the order given; equal keys stay together."""
     rows = list(rows)
-    greatest: Collection[Any] = set(sorted({key(row) for row in rows}, reverse=True)[:number])
+    greatest = sorted({key(row) for row in rows}, reverse=True)[:number]
     return [row for row in rows if key(row) in greatest], [row for row in rows if key(row) not in greatest]
 
 

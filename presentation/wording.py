@@ -17,12 +17,10 @@ CHECK_NAMES = {
 STRATA_NAMES = {"company": "same company", "month": "same first month", "company_size": "same company size"}
 
 
-def p_in_words(value: float | None, is_shown: bool | None = None) -> str:
-    """What the p-value says of chance, in words; a difference is shown below 0.05 unless `is_shown` says otherwise."""
-    if value is None:
-        return "cannot be tested: one of the groups is empty"
+def p_in_words(value: float, is_shown: bool) -> str:
+    """What the p-value says of chance, in words; `is_shown`: it lies below the significance level."""
     size = "p < 0.0001" if value < 0.0001 else f"p = {written('p_value', value)}"
-    if not (value < 0.05 if is_shown is None else is_shown):
+    if not is_shown:
         return f"could well be chance ({size})"
     return f"very unlikely to be chance ({size})" if value < 0.01 else f"unlikely to be chance ({size})"
 

@@ -51,7 +51,7 @@ def rates(document: Row, settings: Settings, approach: str) -> list[Block]:
         Column("rate", "rate"),
         Column(interval_at(settings), "rate"),
         Column("mature users", "count"),
-        Column("their rate", "rate"),
+        Column("mature rate", "rate"),
     ]
     cells = [
         [
