@@ -210,34 +210,15 @@ def answer_command(
     settings: Settings, environment: str, as_of: str | None, asked: tuple[str, ...], full: bool, output: str
 ) -> None:
     """The CEO's table; never writes."""
-    import json
     import os
     import sys
 
+    from presentation.answer import answer_text
     from warehouse.answers import answer_from_warehouse
 
     document = answer_from_warehouse(settings, environment, as_of, full or output == "json", asked)
-    if output == "json":
-        click.echo(json.dumps(document, indent=2))
-        return
-    from presentation.document import settings_of
-    from presentation.sections import sections
-    from presentation.verdict import question
-
-    content = sections(document, settings_of(document, settings))
-    if output == "csv":
-        from presentation.renderers.csv import as_csv, rebooking_csv
-
-        text = as_csv(document, content) if full else rebooking_csv(document)
-    elif output == "markdown":
-        from presentation.renderers.markdown import as_markdown
-
-        text = as_markdown(question(document), content)
-    else:
-        from presentation.renderers.terminal import as_terminal
-
-        text = as_terminal(content, sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    click.echo(text, nl=False)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(answer_text(document, settings, output, full, colour), nl=False)
 
 
 @cli.command("report")

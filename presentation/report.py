@@ -72,11 +72,13 @@ def write_report(
         ReportError: a file cannot be written where it was asked for.
     """
     check_target(out)
-    if draw is None:
-        from presentation.charts.drawing import draw
     title, report_sections = question(report.document), report.sections
-    figures = [block for section in report_sections for block in section.blocks if isinstance(block, Figure)]
-    drawn = draw(report.document, figures) if output == "html" or charts_folder else {}
+    drawn: dict[str, str] = {}
+    if output == "html" or charts_folder:
+        if draw is None:
+            from presentation.charts.drawing import draw
+        figures = [block for section in report_sections for block in section.blocks if isinstance(block, Figure)]
+        drawn = draw(report.document, figures)
     if output == "html":
         from presentation.renderers.html import as_html
 

@@ -262,7 +262,7 @@ def test_pipeline_from_nothing_to_an_answer_and_back(open_page, application, tmp
     expect(page.get_by_text(f"{warehouse}, written")).to_be_visible()
     expect(page.get_by_test_id("stCode")).to_contain_text("prod is up to date")
     check_accessibility(page)
-    page.get_by_role("link", name="Rebooking").click()
+    page.get_by_role("link", name="Rebooking", exact=True).click()
     users = answer(warehouse)["rebooking"]["sessions"]["tiers"][0]["users"]
     expect(page.get_by_role("row", name=re.compile(r"^Gold \d"))).to_contain_text(str(users))
 
