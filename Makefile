@@ -21,6 +21,7 @@ test: $(VENV)/.dev lint
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/sqlmesh format --check
 	$(BIN)/sqlmesh lint
 
@@ -39,7 +40,7 @@ lock:
 	uv pip compile pyproject.toml --universal --extra app -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-app.lock
 
 clean:
-	rm -rf $(VENV) .next .previous .cache .pytest_cache .ruff_cache .hypothesis logs warehouse.duckdb*
+	rm -rf $(VENV) .next .previous .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis logs warehouse.duckdb*
 
 $(VENV)/.runtime: requirements.lock
 	$(PYTHON) -m venv $(VENV)

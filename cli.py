@@ -206,10 +206,23 @@ def history_command(settings: Settings, limit: int, output: str) -> None:
 @_question_options
 @click.option("--full", is_flag=True, help="Every section, not only what comes first; JSON always has them.")
 @click.option("--format", "output", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of the JSON instead, and answer nothing.")
 def answer_command(
-    settings: Settings, environment: str, as_of: str | None, asked: tuple[str, ...], full: bool, output: str
+    settings: Settings,
+    environment: str,
+    as_of: str | None,
+    asked: tuple[str, ...],
+    full: bool,
+    output: str,
+    schema: bool,
 ) -> None:
     """The CEO's table; never writes."""
+    if schema:
+        from docs.generate.schema import FILE
+
+        click.echo(FILE.read_text(encoding="utf-8"), nl=False)
+        return
+
     import os
     import sys
 

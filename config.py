@@ -68,7 +68,7 @@ def build_config(settings: Settings, root: Path = PROJECT_ROOT) -> Config:
         plan=PlanConfig(include_unmodified=True),
         linter=LinterConfig(
             enabled=True,
-            rules=[
+            rules={
                 "ambiguousorinvalidcolumn",
                 "invalidselectstarexpansion",
                 "noambiguousprojections",
@@ -79,7 +79,7 @@ def build_config(settings: Settings, root: Path = PROJECT_ROOT) -> Config:
                 "descriptionsayswhatarowis",
                 "noundescribedcolumn",
                 "nomissingunittest",
-            ],
+            },
         ),
         # No target for the console: SQLMesh shows failures there anyway.
         notification_targets=[FailureNotification(channels=channels)] if channels else [],

@@ -134,14 +134,15 @@ def configured_channels() -> tuple[Channel, ...]:
 
 
 def _email(given: NotificationSettings) -> Email | None:
-    required = {name: getattr(given, name) for name in ("smtp_host", "smtp_sender", "smtp_recipients")}
+    host, sender, recipients = given.smtp_host, given.smtp_sender, given.smtp_recipients
+    required = {"smtp_host": host, "smtp_sender": sender, "smtp_recipients": recipients}
     login = {name: getattr(given, name) for name in ("smtp_user", "smtp_password")}
     if not any((required | login).values()):
         return None
     missing = [name for name, value in required.items() if not value]
     if any(login.values()):
         missing += [name for name, value in login.items() if not value]
-    if missing:
+    if missing or not (host and sender):
         names = ", ".join(PREFIX + name.upper() for name in missing)
         raise SettingsError(f"wrong setting: notification by e-mail also needs {names}")
     if given.smtp_user and given.smtp_security == "none":
@@ -149,13 +150,13 @@ def _email(given: NotificationSettings) -> Email | None:
             f"wrong setting: {PREFIX}SMTP_SECURITY = none would send the password readable; use starttls or tls"
         )
     return Email(
-        given.smtp_host,
+        host,
         given.smtp_port or USUAL_PORT[given.smtp_security],
         given.smtp_security,
         given.smtp_user,
         given.smtp_password,
-        given.smtp_sender,
-        tuple(given.smtp_recipients),
+        sender,
+        tuple(recipients),
     )
 
 

@@ -16,7 +16,7 @@ from sqlmesh.utils.errors import AuditError
 from alerts.channels import Channel, deliver, hold
 
 
-class FailureNotification(GenericNotificationTarget):
+class FailureNotification(GenericNotificationTarget):  # type: ignore[misc]  # its base is frozen, and so is this
     """Gathers the failed audits of a plan or run and sends them when it ends."""
 
     channels: tuple[Channel, ...]
@@ -33,7 +33,8 @@ class FailureNotification(GenericNotificationTarget):
 
     def notify_audit_failure(self, audit_error: AuditError, *_: Any, **__: Any) -> None:
         rows = "1 row" if audit_error.count == 1 else f"{audit_error.count:,} rows"
-        line = f"audit {audit_error.audit_name} of {audit_error.model_name}: {rows} failed"
+        model = f" of {audit_error.model_name}" if audit_error.model_name else ""
+        line = f"audit {audit_error.audit_name}{model}: {rows} failed"
         if not hold([line]):
             self._audits.append(line)
 

@@ -20,6 +20,9 @@ from ingest.source_files import shown
 _BATCH_RECORDS = 50_000
 _CHUNK_CHARACTERS = 1 << 22
 
+# Raw texts of records, and the fields of each: None where they stand between the commas.
+Batch = tuple[list[str], list[list[str] | None]]
+
 
 def records(lines: Iterable[str]) -> Iterator[tuple[str, list[str] | None]]:
     """Each record of a CSV text: its raw text and its fields; blank lines are none.
@@ -56,9 +59,7 @@ def records(lines: Iterable[str]) -> Iterator[tuple[str, list[str] | None]]:
             yield "".join(used).rstrip("\r\n"), fields
 
 
-def batches(
-    file: TextIO, chunk_characters: int = _CHUNK_CHARACTERS
-) -> Iterator[tuple[list[str], list[list[str] | None]]]:
+def batches(file: TextIO, chunk_characters: int = _CHUNK_CHARACTERS) -> Iterator[Batch]:
     """What `records` gives, many records at a time: their raw texts and their fields.
 
     Up to the first quote, lines are records, and a whole chunk of them is split at once.
@@ -72,8 +73,7 @@ def batches(
         if '"' in chunk:
             rows = records(chain(StringIO(chunk, newline=""), file))
             while batch := list(islice(rows, _BATCH_RECORDS)):
-                texts, fields = zip(*batch, strict=True)
-                yield list(texts), list(fields)
+                yield [text for text, _ in batch], [fields for _, fields in batch]
             return
         if texts := [line for line in chunk.replace("\r", "\n").split("\n") if line]:
             yield texts, [None] * len(texts)
@@ -101,8 +101,9 @@ def load_csv(
     wanted = (*required, *optional)
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = batches(file)
-        first_batch = next(rows, ([""], [[]]))
-        first, names = (column.pop(0) for column in first_batch)
+        empty_file: Batch = ([""], [[]])
+        first_batch = next(rows, empty_file)
+        first, names = first_batch[0].pop(0), first_batch[1].pop(0)
         header = [name.strip().lower() for name in (first.split(",") if names is None else names)]
         _check_header(path, header, required)
         connection.execute(

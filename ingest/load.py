@@ -20,7 +20,7 @@ from ingest.raw_tables import RAW_TABLES
 from ingest.reading import one_thread, read_rows
 from ingest.source_files import SourceFile
 from ingest.sources import Source, Sources
-from warehouse.connection import connect, writing_failure
+from warehouse.connection import connect, one_row, writing_failure
 from warehouse.environments import refuse_earlier_version
 
 
@@ -125,7 +125,7 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def _set_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
     """One moment for all files, later than any earlier load even when a clock was set back."""
     now = datetime.now(UTC).replace(tzinfo=None)
-    (latest,) = connection.execute("SELECT MAX(loaded_at) FROM raw.loads").fetchone()
+    (latest,) = one_row(connection, "SELECT MAX(loaded_at) FROM raw.loads")
     loaded_at = now if latest is None else max(now, latest + timedelta(microseconds=1))
     connection.execute(f"SET VARIABLE loaded_at = TIMESTAMP '{loaded_at}'")
 
@@ -136,12 +136,12 @@ def _load_file(
     """Load the rows that `read_rows` has read; `notes` are what it found."""
     connection.execute(f"CREATE OR REPLACE TEMP VIEW normalised AS FROM normalised_{number}")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW source_text AS FROM source_text_{number}")
-    (load_id,) = connection.execute("SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads").fetchone()
+    (load_id,) = one_row(connection, "SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads")
     source.refuse(connection, file)
     classify(connection, source)
     notes = [*file.notes, *notes, *source.notes(connection)]
     rows_loaded = _insert(connection, source, load_id)
-    (rows_read,) = connection.execute("SELECT COUNT(*) FROM normalised").fetchone()
+    (rows_read,) = one_row(connection, "SELECT COUNT(*) FROM normalised")
     if file.lines is not None and file.lines != rows_read:
         raise SourceError(
             f"{file.path} is broken JSON: {file.lines:,} lines hold {rows_read:,} events that can be read"
@@ -164,9 +164,11 @@ def _load_file(
         file.path,
         rows_read,
         rows_loaded,
-        *(counts.get(name, 0) for name in ("known", "duplicate", "rejected")),
-        outcome="loaded",
-        notes=tuple(notes),
+        counts.get("known", 0),
+        counts.get("duplicate", 0),
+        counts.get("rejected", 0),
+        "loaded",
+        tuple(notes),
     )
     if rows_read != rows_loaded + sum(counts.values()):
         raise SourceError(
@@ -216,7 +218,9 @@ def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int)
     states = {"updated_at": "updated_at", "loaded_at": "GETVARIABLE('loaded_at')"} if source.has_states else {}
     leaving = {"is_deleted": "false"} if source.leavers else {}
     values = {"load_id": "?"} | states | leaving
-    (rows_loaded,) = connection.execute(
+    rows_loaded: int
+    (rows_loaded,) = one_row(
+        connection,
         f"""
         INSERT INTO raw.{source.name} ({columns}, {", ".join(values)})
         SELECT {columns}, {", ".join(values.values())}
@@ -224,7 +228,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int)
         {"ORDER BY position" if source.has_states else ""}
         """,
         [load_id],
-    ).fetchone()
+    )
     if source.leavers:
         connection.execute(
             f"""

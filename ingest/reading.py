@@ -12,7 +12,7 @@ import duckdb
 from errors import SourceError
 from ingest.source_files import SourceFile, shown
 from ingest.sources import Source
-from warehouse.connection import one_line
+from warehouse.connection import one_line, one_row
 
 
 def _pattern(path: Path) -> str:
@@ -64,11 +64,12 @@ def read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sourc
             ).fetchall()
         ]
     else:
-        (several,) = connection.execute(
+        (several,) = one_row(
+            connection,
             f"""
             SELECT COUNT(*) FROM source_text_{number} WHERE CONTAINS(raw_text, CHR(10)) OR CONTAINS(raw_text, CHR(13))
-            """
-        ).fetchone()
+            """,
+        )
         if several:
             notes.append(f"rows of several lines: {several:,} (quotes that are not closed where they should be?)")
     if unknown:
@@ -83,7 +84,7 @@ def one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     Numbering rows takes no more, and with more DuckDB calls some whole files broken: those without a
     line end after the last event whose size is that of the reader's buffer, give or take two bytes.
     """
-    (threads,) = connection.execute("SELECT CURRENT_SETTING('threads')").fetchone()
+    (threads,) = one_row(connection, "SELECT CURRENT_SETTING('threads')")
     connection.execute("SET threads = 1")
     yield  # after a failure the connection is of no more use
     connection.execute(f"SET threads = {threads}")

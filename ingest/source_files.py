@@ -81,7 +81,7 @@ def find_event_files(folder: Path) -> tuple[list[Path], list[Path]]:
         SourceError: there is none.
     """
     files = [path for suffix in EVENT_SUFFIXES if (path := folder / f"{EVENTS_NAME}{suffix}").exists()]
-    others = []
+    others: list[Path] = []
     events_folder = folder / EVENTS_NAME
     if events_folder.is_dir():
         for path in sorted(events_folder.iterdir()):

@@ -19,6 +19,7 @@ from ingest.source_files import (
     inspect_file,
     shown,
 )
+from warehouse.connection import one_row
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,7 @@ def _last_words(log: str, key: str, columns: tuple[str, ...]) -> str:
 
 
 def _missing_users(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    (count,) = connection.execute(
-        "SELECT COUNT(DISTINCT user_id) FROM raw.users ANTI JOIN normalised USING (user_id)"
-    ).fetchone()
+    (count,) = one_row(connection, "SELECT COUNT(DISTINCT user_id) FROM raw.users ANTI JOIN normalised USING (user_id)")
     return (
         [f"users of earlier exports who are missing here, and are kept: {count:,} (an older export?)"] if count else []
     )
@@ -122,7 +121,7 @@ _LEAVERS = f"""
 
 
 def _refuse_incomplete_sheet(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> None:
-    if not connection.execute("SELECT COUNT(*) FROM normalised").fetchone()[0]:
+    if not one_row(connection, "SELECT COUNT(*) FROM normalised")[0]:
         raise SourceError(f"{file.path} has a header and no mentors; a sheet without any would close them all")
     row = connection.execute(
         "SELECT position, mentor_id FROM normalised WHERE reason = 'missing_tier' ORDER BY 1 LIMIT 1"
@@ -138,7 +137,7 @@ def _changes_of_mentors(connection: duckdb.DuckDBPyConnection) -> list[str]:
         WHERE n.tier <> known.tier ORDER BY mentor_id
     """).fetchall()
     left = connection.execute(f"{_LEAVERS} ORDER BY mentor_id").fetchall()
-    (nameless,) = connection.execute("SELECT COUNT(*) FROM normalised WHERE mentor_id IS NULL").fetchone()
+    (nameless,) = one_row(connection, "SELECT COUNT(*) FROM normalised WHERE mentor_id IS NULL")
     return [
         *(f"mentor {shown(mentor)} changes from {shown(old)} to {shown(new)}" for mentor, old, new in changed),
         *(f"mentor {shown(mentor)} has left the sheet" for (mentor,) in left),

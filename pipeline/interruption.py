@@ -45,7 +45,7 @@ class _Guard:
         with self.lock:
             if self.is_closed:
                 return False
-            if not self.error and number == signal.SIGALRM:
+            if not self.error and number == signal.SIGALRM and self.timeout is not None:
                 self.error = TimedOutError(f"timed out after {self.timeout:g} s; nothing was published")
             elif not self.error:
                 name = signal.Signals(number).name
@@ -81,7 +81,8 @@ class _Guard:
 
     def end_now(self) -> None:
         try:
-            self.last_words(self.error)
+            if self.error:
+                self.last_words(self.error)
         finally:
             os._exit(1)
 

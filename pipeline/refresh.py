@@ -56,18 +56,21 @@ def refresh(run: Run, say: Say, on_step: Say) -> None:
         if sources:
             _report(run, sources, ingest_sources(settings.warehouse, sources, on_step), say)
         if environment:
-            _transform(run, settings, say, on_step)
+            remarks = _transform(run, settings, environment, say, on_step)
         on_step("publishing")
     if environment:
-        say(f"{environment} is up to date")
+        for line in remarks or [f"{environment} is up to date"]:
+            say(line)
 
 
-def _transform(run: Run, settings: Settings, say: Say, on_step: Say) -> None:
+def _transform(run: Run, settings: Settings, environment: str, say: Say, on_step: Say) -> list[str]:
+    """Have SQLMesh run the environment; what it waits for all the same, one line each."""
     from pipeline.transform import transform  # imports SQLMesh
 
-    transform(settings, run.environment, on_step, run)
+    state = transform(settings, environment, on_step, run)
     for warning in run.warnings:
         say(f"warning: {warning}")
+    return state.remarks(settings, checksums()) if state.is_behind else []
 
 
 def _report(run: Run, sources: Sources, loads: list[Load], say: Say) -> None:

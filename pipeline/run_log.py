@@ -75,7 +75,8 @@ class Run:
         model.audits_passed += audits_passed
         model.audits_failed += audits_failed
 
-    def add_failed_audit(self, audit: str, model: str, rows: int) -> None:
+    def add_failed_audit(self, audit: str, model: str | None, rows: int) -> None:
+        """Add an audit that failed; None: it is of no one model."""
         self.failed_audits.append({"audit": audit, "model": model, "rows": rows})
 
     def add_loads(self, sources: Sources, loads: list[Load]) -> None:
@@ -115,7 +116,7 @@ class Run:
 
 def _version() -> str:
     with (PROJECT_ROOT / "pyproject.toml").open("rb") as file:
-        return tomllib.load(file)["project"]["version"]
+        return str(tomllib.load(file)["project"]["version"])
 
 
 @contextmanager
@@ -143,7 +144,7 @@ def logged(run: Run, timeout: float | None, say: Callable[[str], None], clean_up
             reasons.add(reason)
 
     def end(error: BaseException) -> None:
-        named = {TimedOutError: "timed out", InterruptedByUserError: "interrupted"}
+        named: dict[type[BaseException], str] = {TimedOutError: "timed out", InterruptedByUserError: "interrupted"}
         run.outcome = named.get(type(error), "failed")
         run.error = " ".join(str(error).split()) or type(error).__name__
         log(run.last_line())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import duckdb
 from sqlglot import exp
@@ -11,7 +12,12 @@ from sqlmesh import Context
 from sqlmesh.core import constants
 from sqlmesh.core.config import Config
 from sqlmesh.core.console import NoopConsole, set_console
+from sqlmesh.core.context_diff import ContextDiff
 from sqlmesh.core.notification_target import GenericNotificationTarget, NotificationEvent
+from sqlmesh.core.snapshot import Snapshot
+from sqlmesh.core.snapshot.definition import Interval
+from sqlmesh.core.snapshot.execution_tracker import QueryExecutionStats
+from sqlmesh.utils.concurrency import NodeExecutionFailedError
 from sqlmesh.utils.errors import AuditError, SQLMeshError
 
 from config import build_config
@@ -20,7 +26,7 @@ from pipeline.interruption import stop_if_asked
 from pipeline.run_log import Run
 from settings import PROJECT_ROOT, Settings
 from warehouse.connection import connect
-from warehouse.environments import plan_command, read_environment
+from warehouse.environments import Environment, plan_command, read_environment
 
 
 class _Recorder(NoopConsole):
@@ -32,14 +38,22 @@ class _Recorder(NoopConsole):
         self.run = run
         self.failures: list[str] = []
 
-    def start_snapshot_evaluation_progress(self, snapshot, audit_only: bool = False) -> None:
+    def start_snapshot_evaluation_progress(self, snapshot: Snapshot, audit_only: bool = False) -> None:
         stop_if_asked()
         self.on_step(f"{'auditing' if audit_only else 'evaluating'} {_model_name(snapshot.name)}")
 
     def update_snapshot_evaluation_progress(
-        self, snapshot, interval, batch_idx, duration_ms, num_audits_passed, num_audits_failed, *_, **more
+        self,
+        snapshot: Snapshot,
+        interval: Interval,
+        batch_idx: int,
+        duration_ms: int | None,
+        num_audits_passed: int,
+        num_audits_failed: int,
+        *_: Any,
+        **more: Any,
     ) -> None:
-        stats = more.get("execution_stats")
+        stats: QueryExecutionStats | None = more.get("execution_stats")
         self.run.add_model(
             _model_name(snapshot.name),
             seconds=(duration_ms or 0) / 1000,
@@ -48,7 +62,7 @@ class _Recorder(NoopConsole):
             audits_failed=num_audits_failed,
         )
 
-    def show_model_difference_summary(self, context_diff, *_, **__) -> None:
+    def show_model_difference_summary(self, context_diff: ContextDiff, *_: Any, **__: Any) -> None:
         names = sorted(_model_name(name) for name in context_diff.modified_snapshots)
         names += sorted(_model_name(s.name) for s in (*context_diff.added, *context_diff.removed_snapshots))
         environment = context_diff.environment
@@ -57,7 +71,7 @@ class _Recorder(NoopConsole):
             f"it keeps its own until: {plan_command(environment)}"
         )
 
-    def log_failed_models(self, errors) -> None:
+    def log_failed_models(self, errors: list[NodeExecutionFailedError[Any]]) -> None:
         for error in errors:
             cause = error.__cause__ or error
             self.failures.append(" ".join(f"{_model_name(error.node.snapshot_name)}: {cause}".split()))
@@ -65,19 +79,19 @@ class _Recorder(NoopConsole):
     def log_error(self, message: str) -> None:
         self.failures.append(" ".join(message.split()))
 
-    def log_warning(self, short_message: str, *_, **__) -> None:
+    def log_warning(self, short_message: str, *_: Any, **__: Any) -> None:
         warning = " ".join(short_message.split())
         if warning not in self.run.warnings:
             self.run.warnings.append(warning)
 
 
-class _FailedAudits(GenericNotificationTarget):
+class _FailedAudits(GenericNotificationTarget):  # type: ignore[misc]  # its base is frozen, and so is this
     """Adds every audit that failed to the run, whether it stops something or not."""
 
     run: Run
     notify_on: frozenset[NotificationEvent] = frozenset({NotificationEvent.AUDIT_FAILURE})
 
-    def notify_audit_failure(self, audit_error: AuditError, *_, **__) -> None:
+    def notify_audit_failure(self, audit_error: AuditError, *_: Any, **__: Any) -> None:
         self.run.add_failed_audit(audit_error.audit_name, audit_error.model_name, audit_error.count)
 
 
@@ -87,7 +101,7 @@ def _model_name(snapshot_name: str) -> str:
     return f"{table.db}.{table.name}"
 
 
-def transform(settings: Settings, environment: str, on_step: Callable[[str], None], run: Run) -> None:
+def transform(settings: Settings, environment: str, on_step: Callable[[str], None], run: Run) -> Environment:
     """Have SQLMesh run an environment, or plan it where it is not there yet.
 
     The models are those that the environment has: a changed model file waits for `sqlmesh plan`.
@@ -95,6 +109,9 @@ def transform(settings: Settings, environment: str, on_step: Callable[[str], Non
     Args:
         on_step: called with what is being done, one phrase a step.
         run: gets every model, every failed audit and every warning, as far as it came.
+
+    Returns:
+        How the environment stands; behind only where it waits for a run of prod.
 
     Raises:
         TransformError: a model or a blocking audit failed, or the environment is behind after all.
@@ -109,9 +126,11 @@ def transform(settings: Settings, environment: str, on_step: Callable[[str], Non
     config.ignore_patterns = [*config.ignore_patterns, "tests/*"]  # they are not run here, and slow to read
     try:
         is_done = _run(config, environment)
-        if is_done and _is_behind(settings, environment):
+        state = _state(settings, environment)
+        if is_done and _could_run_on(state):
             is_done = _run(config, environment, is_later=True)
-            if is_done and _is_behind(settings, environment):
+            state = _state(settings, environment)
+            if is_done and _could_run_on(state):
                 raise TransformError(
                     f"SQLMesh ran {environment} and it is behind all the same; to build its facts anew run: "
                     f"sqlmesh plan {environment} --restate-model marts.fct_bookings --restate-model marts.fct_sessions"
@@ -120,6 +139,7 @@ def transform(settings: Settings, environment: str, on_step: Callable[[str], Non
         raise TransformError(_one_line(console, str(error))) from None
     if not is_done:
         raise TransformError(_one_line(console, "the run failed"))
+    return state
 
 
 def _run(config: Config, environment: str, is_later: bool = False) -> bool:
@@ -146,9 +166,13 @@ def _run(config: Config, environment: str, is_later: bool = False) -> bool:
         context.close()
 
 
-def _is_behind(settings: Settings, environment: str) -> bool:
+def _state(settings: Settings, environment: str) -> Environment:
     with connect(settings.warehouse, read_only=True) as connection:
-        return read_environment(connection, environment).is_behind
+        return read_environment(connection, environment)
+
+
+def _could_run_on(state: Environment) -> bool:
+    return state.is_behind and not state.waits_for_prod
 
 
 def _one_line(console: _Recorder, fallback: str) -> str:

@@ -10,6 +10,7 @@ from analysis.answer.document import Built, answer
 from analysis.metrics.marts import UNKNOWN, schema_of
 from settings import load_settings
 from tests import small_marts
+from tests.answer_schema import assert_documented
 
 START = datetime(2023, 1, 2, 10)
 OPEN = datetime(9999, 12, 31)
@@ -115,5 +116,5 @@ def document_of(connection, tables: dict, as_of: datetime | None = None, full: b
         return connection.table(name, database=schema_of(name))
 
     document = answer(table, settings, built, as_of, full)
-    assert document["parameters"]["answered_at"]
+    assert_documented(document)
     return document | {"parameters": document["parameters"] | {"answered_at": "2024-01-01T00:00:00Z"}}

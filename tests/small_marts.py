@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 
 from analysis.metrics.definitions import checksums
 from analysis.metrics.marts import COLUMNS
+from ingest.raw_tables import RAW_TABLES
 from warehouse.answers import REPORTS
 
 TYPES = {
@@ -40,6 +43,15 @@ def fill(connection: duckdb.DuckDBPyConnection, rows: dict[str, list[dict]]) -> 
             marks = ", ".join(f"({', '.join('?' for _ in columns)})" for _ in own)
             values = [row.get(column) for row in own for column in columns]
             connection.execute(f"INSERT INTO {place(name)} VALUES {marks}", values)
+
+
+def write(file: Path, rows: dict[str, list[dict]]) -> Path:
+    """A warehouse file of these marts alone, that `answer` can read."""
+    with duckdb.connect(str(file)) as connection:
+        create(connection)
+        fill(connection, rows)
+        connection.execute(RAW_TABLES)
+    return file
 
 
 def place(name: str) -> str:

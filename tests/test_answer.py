@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from analysis.metrics.marts import COLUMNS, REPORT_COLUMNS, schema_of
 from cli import cli
 from tests import reference
+from tests.answer_schema import assert_documented
 from tests.conftest import event
 
 
@@ -26,6 +27,7 @@ def run(warehouse: Path, *arguments: str, exit_code: int = 0):
 def answer(warehouse: Path, *options: str) -> dict:
     """The answer document, without the one figure in it that depends on the clock."""
     document = json.loads(run(warehouse, "answer", "--format", "json", *options).stdout)
+    assert_documented(document)
     assert document["parameters"].pop("answered_at")
     return document
 

@@ -26,7 +26,7 @@ MAY_USE = {
     "presentation": {"errors", "settings", "warehouse"},
     "app": {"analysis.answer", "analysis.statistics", "errors", "pipeline", "presentation", "settings", "warehouse"},
     "simulation": {"ingest"},
-    "docs.generate": {"analysis.metrics", "config", "settings"},
+    "docs.generate": {"analysis.answer", "analysis.metrics", "config", "settings"},
     "benchmarks": {"analysis.statistics", "settings", "simulation", "warehouse"},
     "cli": {
         *("alerts", "analysis.metrics", "app", "docs.generate", "errors", "pipeline", "presentation", "settings"),

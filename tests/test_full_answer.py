@@ -9,12 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import ibis
 import pytest
 
 from docs.generate.metrics import PAGE, catalogue
-from ingest.raw_tables import RAW_TABLES
 from presentation.document import settings_of
 from presentation.renderers.markdown import as_markdown
 from presentation.renderers.terminal import as_terminal
@@ -276,12 +274,7 @@ def test_many_mentors_are_shown_in_part_and_all_in_the_document(connection):
 @pytest.fixture(scope="module")
 def small_warehouse(tmp_path_factory) -> Path:
     """A warehouse file with the marts alone."""
-    file = tmp_path_factory.mktemp("small") / "warehouse.duckdb"
-    with duckdb.connect(str(file)) as connection:
-        small_marts.create(connection)
-        small_marts.fill(connection, CASES["busy"])
-        connection.execute(RAW_TABLES)
-    return file
+    return small_marts.write(tmp_path_factory.mktemp("small") / "warehouse.duckdb", CASES["busy"])
 
 
 def test_full_on_the_command_line(small_warehouse):
@@ -304,6 +297,7 @@ HEAVY = ("ibis", "pandas", "polars", "pyarrow", "rich", "scipy", "scipy.stats", 
     [
         (["--help"], set()),
         (["answer", "--help"], set()),
+        (["answer", "--schema"], set()),
         (["rejects"], set()),
         (["answer"], {"ibis", "pyarrow", "rich", "scipy"}),
     ],

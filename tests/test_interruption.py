@@ -177,3 +177,8 @@ def test_the_handlers_are_given_back():
         assert signal.getsignal(signal.SIGTERM) not in before
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)] == before
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_an_alarm_without_a_time_limit_is_reported_as_what_it_is():
+    with pytest.raises(InterruptedByUserError, match="interrupted by SIGALRM"), interruptible(None, lambda _: None):
+        signal.raise_signal(signal.SIGALRM)

@@ -236,3 +236,15 @@ def test_asking_for_help_is_no_failure(webhook, warehouse):
     run(warehouse, "refresh", "--help")
     run(warehouse, "refresh", "--no-such-option", exit_code=2)
     assert webhook.texts == []
+
+
+def test_an_audit_of_no_one_model_is_named_alone(webhook):
+    from sqlglot import exp
+    from sqlmesh.utils.errors import AuditError
+
+    from alerts.sqlmesh_target import FailureNotification
+
+    target = FailureNotification(channels=configured_channels())
+    target.notify_audit_failure(AuditError("assert_rows", {}, 2, exp.select("1")))
+    target.notify_run_end("prod")
+    assert webhook.texts[0].endswith("\naudit assert_rows: 2 rows failed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import duckdb
 import ibis
 
 from analysis.answer.document import Built, answer
+from analysis.answer.schema.document import Answer
 from analysis.metrics.definitions import checksums
 from analysis.metrics.marts import schema_of
 from errors import SettingsError, WarehouseError
 from settings import Settings
-from warehouse.connection import connect
+from warehouse.connection import connect, one_row
 from warehouse.environments import Environment, environment_names, read_environment, schema
 
 # The reports that `diff` compares, and what names a row of each.
@@ -51,7 +52,7 @@ def parse_as_of(text: str | None) -> datetime | None:
 
 def answer_from_warehouse(
     settings: Settings, environment: str, as_of: str | None, full: bool = False, asked: Collection[str] = ()
-) -> dict[str, Any]:
+) -> Answer:
     """The answer document of one environment of the warehouse, with every section if `full`.
 
     Args:
@@ -146,7 +147,7 @@ def _answer(
     as_of: datetime | None,
     full: bool = False,
     asked: Collection[str] = (),
-) -> dict[str, Any]:
+) -> Answer:
     built = {name: value for name, value in environment.settings.items() if name not in asked}
     definitions = checksums()
     try:
@@ -171,7 +172,7 @@ def _built(environment: Environment, definitions: dict[str, str]) -> Built:
         environment.name,
         environment.as_of,
         environment.newest_load,
-        asdict(environment.taken_in),
+        environment.taken_in,
         environment.settings,
         environment.changed_definitions(definitions),
     )
@@ -182,10 +183,11 @@ def _refuse_before_first_event(
 ) -> None:
     if as_of is None:
         return
-    (first,) = connection.execute(
+    (first,) = one_row(
+        connection,
         f"SELECT MIN(occurred_at) FROM {schema('staging', environment.name)}.stg_events "
-        f"WHERE load_id <= {environment.newest_load}"
-    ).fetchone()
+        f"WHERE load_id <= {environment.newest_load}",
+    )
     if first is None or as_of < first:
         begins = "there is no event yet" if first is None else f"the first event is of {first:%Y-%m-%dT%H:%M:%SZ}"
         raise SettingsError(f"--as-of {as_of:%Y-%m-%dT%H:%M:%SZ} lies before the first event; {begins}")

@@ -86,6 +86,13 @@ def connect(warehouse: Path, read_only: bool = False) -> duckdb.DuckDBPyConnecti
     return connection
 
 
+def one_row(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | None = None) -> tuple[Any, ...]:
+    """The row of a query that always gives one, such as a count."""
+    row = connection.execute(query, parameters).fetchone()
+    assert row is not None
+    return row
+
+
 def one_line(error: duckdb.Error) -> str:
     """What DuckDB says, without the kind of its error and its advice to programmers."""
     return re.sub(r"^[\w ]+ Error: ", "", str(error).strip().split("\n")[0]).strip()

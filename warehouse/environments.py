@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
+from analysis.answer.schema.document import TakenIn
 from errors import WarehouseError
 from settings import Settings
+from warehouse.connection import one_row
 
 # Every report, and the fact that gives it rows as soon as it has some; None: what has no tier gives it none.
 _REPORTS = {
@@ -29,16 +31,6 @@ _REPORTS = {
 
 
 @dataclass(frozen=True)
-class TakenIn:
-    """Loads and events that an environment holds, and those that lie in `raw` and would change what it says."""
-
-    loads: int
-    events: int
-    waiting_loads: int
-    waiting_events: int
-
-
-@dataclass(frozen=True)
 class Environment:
     """One environment as it stands.
 
@@ -49,6 +41,7 @@ class Environment:
         taken_in: what it holds and what waits.
         reports_are_behind: a report was built before a load that the facts and dimensions hold.
         stale_dimensions: the dimensions whose rows are of an earlier definition than the one that was planned last.
+        shares_dimensions: its users and mentors are those of prod, which SQLMesh brings forward with prod alone.
         settings: what its facts and reports were built with, by the names of settings.toml.
         definitions: the checksums of the metrics that its reports were built with, by module.
     """
@@ -59,13 +52,24 @@ class Environment:
     taken_in: TakenIn
     reports_are_behind: bool
     stale_dimensions: list[str]
+    shares_dimensions: bool
     settings: dict[str, Any]
     definitions: dict[str, str]
 
     @property
     def is_behind(self) -> bool:
         """Whether a run would change what it says."""
-        return self.taken_in.waiting_loads > 0 or self.reports_are_behind or bool(self.stale_dimensions)
+        return self.taken_in["waiting_loads"] > 0 or self.reports_are_behind or bool(self.stale_dimensions)
+
+    @property
+    def waits_for_prod(self) -> bool:
+        """Whether a run of its own would change nothing: what waits are users and mentors that it shares with prod."""
+        return (
+            self.is_behind
+            and self.shares_dimensions
+            and not self.reports_are_behind
+            and self.taken_in["waiting_events"] == 0
+        )
 
     def remarks(self, settings: Settings, definitions: dict[str, str], asked: Collection[str] = ()) -> list[str]:
         """What its reader has to know, one line each: what waits, and what is otherwise here than it was built with.
@@ -74,21 +78,23 @@ class Environment:
             asked: settings that may differ, because somebody asks what would be.
         """
         lines = []
-        if self.taken_in.waiting_loads:
-            loads, events = self.taken_in.waiting_loads, self.taken_in.waiting_events
+        runs_in = "prod" if self.waits_for_prod else self.name
+        run = f"python cli.py transform --env {runs_in}"
+        if self.taken_in["waiting_loads"]:
+            loads, events = self.taken_in["waiting_loads"], self.taken_in["waiting_events"]
             lines.append(
                 f"{self.name} is behind by {loads:,} load{'s' * (loads != 1)} with {events:,} "
-                f"event{'s' * (events != 1)}; to catch up run: python cli.py transform --env {self.name}"
+                f"event{'s' * (events != 1)}; to catch up run: {run}"
             )
         elif self.reports_are_behind:
             lines.append(
                 f"the reports of {self.name} are behind its facts, which another environment shares; "
-                f"to catch up run: python cli.py transform --env {self.name}"
+                f"to catch up run: {run}"
             )
         if self.stale_dimensions:
             lines.append(
                 f"{self.name} still has rows of {' and '.join(self.stale_dimensions)} from before the last plan; "
-                f"to work them out anew run: python cli.py transform --env {self.name}"
+                f"to work them out anew run: {run}"
             )
         for name, (built, here) in self.changed_settings(settings).items():
             if name in asked:
@@ -109,7 +115,7 @@ class Environment:
         return {
             "environment": self.name,
             "as_of": self.as_of.isoformat() + "Z" if self.as_of else None,
-            "taken_in": asdict(self.taken_in),
+            "taken_in": self.taken_in,
             "changed_settings": {
                 name: {"built": built, "here": here} for name, (built, here) in self.changed_settings(settings).items()
             },
@@ -150,9 +156,10 @@ def schema(name: str, environment: str) -> str:
 def has_loads(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether anything was ever loaded into the warehouse."""
     return bool(
-        connection.execute(
-            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'raw' AND table_name = 'loads'"
-        ).fetchone()[0]
+        one_row(
+            connection,
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'raw' AND table_name = 'loads'",
+        )[0]
     )
 
 
@@ -162,9 +169,12 @@ def refuse_earlier_version(connection: duckdb.DuckDBPyConnection) -> None:
     Raises:
         WarehouseError: it is one.
     """
-    (count,) = connection.execute("""
+    (count,) = one_row(
+        connection,
+        """
         SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'raw' AND column_name = 'effective_at'
-    """).fetchone()
+    """,
+    )
     if count:
         raise WarehouseError(
             "the warehouse was built by an earlier version, which kept less of users and mentors; "
@@ -199,14 +209,14 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
     marts, reference = schema("marts", name), schema("reference", name)
     try:
         bookings, sessions = (
-            connection.execute(f"SELECT COALESCE(MAX(load_id), 0), MAX(last_event_at) FROM {marts}.{fact}").fetchone()
+            one_row(connection, f"SELECT COALESCE(MAX(load_id), 0), MAX(last_event_at) FROM {marts}.{fact}")
             for fact in ("fct_bookings", "fct_sessions")
         )
         settings = connection.execute(f"SELECT setting, value FROM {reference}.settings").fetchall()
         definitions = dict(connection.execute(f"SELECT module, checksum FROM {reference}.definitions").fetchall())
         evaluated = connection.execute(f"SELECT dimension, checksum FROM {reference}.dimension_definitions").fetchall()
         taken_in = _taken_in(connection, name, bookings[0], sessions[0])
-        (newest_load,) = connection.execute("SELECT COALESCE(MAX(load_id), 0) FROM raw.loads").fetchone()
+        (newest_load,) = one_row(connection, "SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
         reports_are_behind = _are_reports_behind(connection, name, max(bookings[0], sessions[0]))
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         refuse_earlier_version(connection)
@@ -217,10 +227,11 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
     return Environment(
         name,
         max((moment for _, moment in (bookings, sessions) if moment), default=None),
-        max(bookings[0], sessions[0]) if taken_in.waiting_events else newest_load,
+        max(bookings[0], sessions[0]) if taken_in["waiting_events"] else newest_load,
         taken_in,
         reports_are_behind,
         sorted(dimension for dimension, checksum in evaluated if definitions.pop(dimension) != checksum),
+        _shares_dimensions(connection, name),
         {setting: json.loads(value) for setting, value in settings},
         definitions,
     )
@@ -241,7 +252,12 @@ def _taken_in(connection: duckdb.DuckDBPyConnection, environment: str, in_bookin
     waiting_events = _waiting_events(connection, in_bookings, in_sessions)
     waiting_loads = {load for load, _ in waiting_events} | _waiting_states(connection, environment)
     count = sum(number for _, number in waiting_events)
-    return TakenIn(loads - len(waiting_loads), events - count, len(waiting_loads), count)
+    return {
+        "loads": loads - len(waiting_loads),
+        "events": events - count,
+        "waiting_loads": len(waiting_loads),
+        "waiting_events": count,
+    }
 
 
 def _waiting_events(connection: duckdb.DuckDBPyConnection, in_bookings: int, in_sessions: int) -> list[tuple[int, int]]:
@@ -250,7 +266,7 @@ def _waiting_events(connection: duckdb.DuckDBPyConnection, in_bookings: int, in_
     A pair without a request has no booking and one without a start no session: its events change no such fact.
     """
     newer = f"load_id > {min(in_bookings, in_sessions)}"
-    if not connection.execute(f"SELECT COUNT(*) FROM raw.booking_events WHERE {newer}").fetchone()[0]:
+    if not one_row(connection, f"SELECT COUNT(*) FROM raw.booking_events WHERE {newer}")[0]:
         return []
 
     def pairs(event_type: str) -> str:
@@ -275,7 +291,7 @@ def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> 
     for source, key, is_deleted in (("users", "user_id", "FALSE"), ("mentors", "mentor_id", "is_deleted")):
         newest = _newest_in(connection, f"{marts}.dim_{source}")
         newer = f"SELECT {key} FROM raw.{source} WHERE load_id > {newest}"
-        if not connection.execute(f"SELECT COUNT(*) FROM ({newer})").fetchone()[0]:
+        if not one_row(connection, f"SELECT COUNT(*) FROM ({newer})")[0]:
             continue
         rows = connection.execute(f"""
             WITH log AS (
@@ -316,11 +332,26 @@ def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> 
     return waiting
 
 
+def _shares_dimensions(connection: duckdb.DuckDBPyConnection, environment: str) -> bool:
+    """Whether the views of users and mentors of an environment are those of prod, on the same tables."""
+    if environment == "prod":
+        return False
+    tables = {
+        row
+        for name in ("prod", environment)
+        for row in connection.execute(f"""
+            SELECT view_name, REGEXP_EXTRACT(sql, ' FROM (.*)', 1) FROM duckdb_views()
+            WHERE schema_name = '{schema("marts", name)}' AND view_name IN ('dim_users', 'dim_mentors')
+        """).fetchall()
+    }
+    return len(tables) == 2
+
+
 def _newest_in(connection: duckdb.DuckDBPyConnection, dimension: str) -> int:
     """The newest load that gave a version that a dimension holds now."""
-    return connection.execute(
-        f"SELECT COALESCE(MAX(load_id), 0) FROM {dimension} WHERE recorded_to IS NULL"
-    ).fetchone()[0]
+    newest: int
+    (newest,) = one_row(connection, f"SELECT COALESCE(MAX(load_id), 0) FROM {dimension} WHERE recorded_to IS NULL")
+    return newest
 
 
 def _are_reports_behind(connection: duckdb.DuckDBPyConnection, environment: str, in_facts: int) -> bool:
@@ -328,9 +359,9 @@ def _are_reports_behind(connection: duckdb.DuckDBPyConnection, environment: str,
     marts, reports = schema("marts", environment), schema("reports", environment)
     held = max(in_facts, *(_newest_in(connection, f"{marts}.dim_{source}") for source in ("users", "mentors")))
     for report, fact in _REPORTS.items():
-        (built_from,) = connection.execute(f"SELECT MAX(load_id) FROM {reports}.{report}").fetchone()
+        (built_from,) = one_row(connection, f"SELECT MAX(load_id) FROM {reports}.{report}")
         if built_from is None:
-            is_behind = bool(fact) and connection.execute(f"SELECT COUNT(*) FROM {marts}.{fact}").fetchone()[0] > 0
+            is_behind = bool(fact) and one_row(connection, f"SELECT COUNT(*) FROM {marts}.{fact}")[0] > 0
         else:
             is_behind = built_from != held
         if is_behind:

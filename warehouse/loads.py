@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePath
 
@@ -70,7 +70,7 @@ def load_history(warehouse: duckdb.DuckDBPyConnection) -> LoadHistory:
     except duckdb.CatalogException:
         raise WarehouseError("nothing was loaded into this warehouse yet; run: python cli.py refresh") from None
     return LoadHistory(
-        [SourceLoads(*row[:7], PurePath(row[7]).name, *row[8:]) for row in sources],
+        [replace(loads, file=PurePath(loads.file).name) for loads in (SourceLoads(*row) for row in sources)],
         [Rejection(*row) for row in rejections],
     )
 

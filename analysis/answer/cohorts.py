@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
 from datetime import date
 
-from analysis.answer.tiers import GROUPS, Row, by_group, by_tier, total
+from analysis.answer.schema.explanations import CohortFigures, CohortOfGroup, Cohorts, Trend
+from analysis.answer.schema.rows import GroupName
+from analysis.answer.tiers import Row, groups, total
 from analysis.statistics.proportions import rate, wilson_interval
 from analysis.statistics.trend import cochran_armitage
-from settings import Settings
+from settings import Settings, known_tiers
 
 
-def cohorts_section(rows: list[Row], settings: Settings) -> Row:
+def cohorts_section(rows: list[Row], settings: Settings) -> Cohorts:
     """Every month with users by tier and group, and the trend of the mature ones.
 
     The rate of a cohort that is not mature is null: it could only be too low.
@@ -20,43 +20,44 @@ def cohorts_section(rows: list[Row], settings: Settings) -> Row:
     Args:
         rows: rows of `cohort_counts`.
     """
-    is_mature = {row["month"]: row["is_mature"] for row in rows}
+    is_mature: dict[date, bool] = {row["month"]: row["is_mature"] for row in rows}
     months = sorted(is_mature)
 
-    def figures(month: date) -> Callable[[list[str]], Row]:
+    def figures(month: date, tiers: list[str]) -> CohortFigures:
         own = [row for row in rows if row["month"] == month]
+        counts = total(own, tiers, ("users", "rebooked", "mature_users"))
+        value = low = high = None
+        if is_mature[month]:
+            value = rate(counts["rebooked"], counts["users"])
+            low, high = wilson_interval(counts["rebooked"], counts["users"], settings.confidence_level)
+        return {
+            "users": counts["users"],
+            "rebooked": counts["rebooked"],
+            "rate": value,
+            "ci_low": low,
+            "ci_high": high,
+            "mature_users": counts["mature_users"],
+            "is_mature": is_mature[month],
+        }
 
-        def of_tiers(tiers: list[str]) -> Row:
-            counts = total(own, tiers, ("users", "rebooked", "mature_users"))
-            value = low = high = None
-            if is_mature[month]:
-                value = rate(counts["rebooked"], counts["users"])
-                low, high = wilson_interval(counts["rebooked"], counts["users"], settings.confidence_level)
-            return {
-                "users": counts["users"],
-                "rebooked": counts["rebooked"],
-                "rate": value,
-                "ci_low": low,
-                "ci_high": high,
-                "mature_users": counts["mature_users"],
-                "is_mature": is_mature[month],
-            }
-
-        return of_tiers
-
-    def named(month: date, cohorts: list[Row]) -> list[Row]:
-        return [{"month": f"{month:%Y-%m}"} | row for row in cohorts]
-
-    groups = [row for month in months for row in named(month, by_group(settings, figures(month)))]
+    of_groups: list[CohortOfGroup] = [
+        {"month": f"{month:%Y-%m}", "group": group, "tiers": tiers, **figures(month, tiers)}
+        for month in months
+        for group, tiers in groups(settings)
+    ]
     return {
-        "tiers": [row for month in months for row in named(month, by_tier(figures(month)))],
-        "groups": groups,
-        "trend": [_trend(group, groups) for group in GROUPS],
+        "tiers": [
+            {"month": f"{month:%Y-%m}", "tier": tier, **figures(month, [tier])}
+            for month in months
+            for tier in known_tiers()
+        ],
+        "groups": of_groups,
+        "trend": [_trend(group, of_groups) for group, _ in groups(settings)],
     }
 
 
-def _trend(group: str, cohorts: list[Row]) -> Row:
+def _trend(group: GroupName, cohorts: list[CohortOfGroup]) -> Trend:
     mature = [row for row in cohorts if row["group"] == group and row["is_mature"]]
     months = [int(row["month"][:4]) * 12 + int(row["month"][5:]) for row in mature]
     test = cochran_armitage([row["rebooked"] for row in mature], [row["users"] for row in mature], months)
-    return {"group": group} | asdict(test)
+    return {"group": group, "statistic": test.statistic, "p_value": test.p_value, "method": test.method}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import ibis
 from ibis.expr.types import Table
@@ -14,6 +15,10 @@ from analysis.answer.confounding import confounding_section
 from analysis.answer.mentors import mentors_section
 from analysis.answer.rebooking import intent_section, pairwise_section, power_section, rebooking_section
 from analysis.answer.reliability import reliability_in_time_section, reliability_section
+from analysis.answer.schema.document import Answer, FullSections, TakenIn
+from analysis.answer.schema.explanations import StratifiedBy
+from analysis.answer.schema.rebooking import Rebooking
+from analysis.answer.schema.reliability import Reliability
 from analysis.answer.sensitivity import OTHER_ATTRIBUTION, other_windows, sensitivity_section
 from analysis.answer.tiers import Row
 from analysis.answer.time_to_rebooking import time_to_rebooking_section
@@ -49,7 +54,7 @@ class Built:
         environment: its name.
         as_of: the latest event that its facts were built from, naive UTC; None without facts.
         newest_load: the newest load whose events count.
-        taken_in: loads and events that it holds, and that wait: `loads, events, waiting_loads, waiting_events`.
+        taken_in: loads and events that it holds, and that wait.
         settings: what its facts and reports were built with, by name.
         changed_definitions: the modules of metrics that say something else here than it was built with.
     """
@@ -57,8 +62,8 @@ class Built:
     environment: str
     as_of: datetime.datetime | None
     newest_load: int
-    taken_in: Row
-    settings: Row
+    taken_in: TakenIn
+    settings: dict[str, Any]
     changed_definitions: list[str]
 
 
@@ -68,7 +73,7 @@ def answer(
     built: Built,
     as_of: datetime.datetime | None,
     full: bool = False,
-) -> Row:
+) -> Answer:
     """The answer document of one environment, shaped as `answer --format json` prints it.
 
     Args:
@@ -115,7 +120,12 @@ def answer(
     with by_session.cache() as outcomes:
         counts = _rows(variant_counts(outcomes, marts.users, other_windows(settings)))
         intents = user_intents(outcomes, marts.bookings, window_days)
-        document = {
+        rebooking: Rebooking = {
+            "sessions": rebooking_section(counts, settings),
+            "bookings": rebooking_section(by_approach["bookings"], settings),
+        }
+        reliability = reliability_section(_rows(reliability_counts(booked)), totals, settings)
+        document: Answer = {
             "parameters": {
                 "environment": built.environment,
                 "gateway": settings.gateway,
@@ -129,25 +139,20 @@ def answer(
                 "settings": built.settings,
                 "changed_definitions": built.changed_definitions,
             },
-            "rebooking": {
-                "sessions": rebooking_section(counts, settings),
-                "bookings": rebooking_section(by_approach["bookings"], settings),
-            },
+            "rebooking": rebooking,
             "intent": intent_section(_rows(intent_counts(outcomes, intents)), settings),
-            "reliability": reliability_section(_rows(reliability_counts(booked)), totals, settings),
-        }
-        document |= {
-            "warnings": _warnings(document, settings),
+            "reliability": reliability,
+            "warnings": _warnings(rebooking, reliability, settings),
             "sensitivity": sensitivity_section(counts, by_approach, settings),
         }
         if full:
-            document |= _more(outcomes, counts, booked, marts, settings)
+            document = {**document, **_more(outcomes, counts, booked, marts, settings)}
     return document
 
 
-def _more(outcomes: Table, counts: list[Row], booked: Table, marts: Marts, settings: Settings) -> Row:
+def _more(outcomes: Table, counts: list[Row], booked: Table, marts: Marts, settings: Settings) -> FullSections:
     """What only the full answer has."""
-    strata = {
+    strata: dict[StratifiedBy, tuple[Table, str]] = {
         "company": (with_company(outcomes, marts.users), "company_id"),
         "month": (with_month(outcomes), "month"),
         "company_size": (with_company(outcomes, marts.users), "company_size"),
@@ -181,16 +186,16 @@ def _by_approach(counts: dict[str, Table]) -> dict[str, list[Row]]:
     return {name: [row for row in rows if row["approach"] == name] for name in counts}
 
 
-def _warnings(document: Row, settings: Settings) -> list[str]:
+def _warnings(rebooking: Rebooking, reliability: Reliability, settings: Settings) -> list[str]:
     found = []
-    for group in document["rebooking"]["sessions"]["groups"]:
+    for group in rebooking["sessions"]["groups"]:
         name = "/".join(group["tiers"])
         if group["users"] < SMALL_GROUP:
             found.append(f"Few users of {name}, so the interval is wide: {group['users']}.")
         immature = group["users"] - group["mature_users"]
         if immature and settings.rebooking_window_days is not None:
             found.append(f"Users of {name} still inside their window, who may yet rebook: {immature:,}.")
-    overall = document["reliability"]["overall"]
+    overall = reliability["overall"]
     if overall["unknown_user_events"]:
         found.append(f"Events of users whom the export does not know: {overall['unknown_user_events']:,}.")
     if overall["unknown_mentor_events"]:

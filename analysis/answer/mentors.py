@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 
-from analysis.answer.tiers import GROUPS, Row, by_tier, tiers_of, total
+from analysis.answer.schema.explanations import ClusteredDifference, Mentor, Mentors, SpreadOfMentors
+from analysis.answer.tiers import Row
 from analysis.statistics.clusters import beta_binomial_shrinkage, between_cluster_spread, clustered_difference
 from analysis.statistics.proportions import rate, wilson_interval
 from settings import Settings, known_tiers
 
 
-def mentors_section(rows: list[Row], settings: Settings) -> Row:
+def mentors_section(rows: list[Row], settings: Settings) -> Mentors:
     """Every mentor beside the tier's others, the spread within each tier, and the groups compared by mentor.
 
     A mentor's shrunk rate is drawn towards the rate of the tier, the more so the fewer the users.
@@ -20,56 +20,73 @@ def mentors_section(rows: list[Row], settings: Settings) -> Row:
         rows: rows of `mentor_counts`.
     """
     rows = sorted(rows, key=lambda row: row["mentor_id"])
-    level = settings.confidence_level
-
-    def of_tier(tier: str) -> list[Row]:
-        return [row for row in rows if row["tier"] == tier]
-
-    def counts(some: list[Row]) -> list[tuple[int, int]]:
-        return [(row["rebooked"], row["users"]) for row in some]
-
-    def spread(tiers: list[str]) -> Row:
-        own = [row for row in rows if row["tier"] in tiers]
-        sums = total(own, tiers, ("users", "rebooked"))
-        between = between_cluster_spread(counts(own))
-        return {
-            "mentors": len(own),
-            "users": sums["users"],
-            "rate": rate(sums["rebooked"], sums["users"]),
-            "between_mentor_sd": between.sd,
-            "heterogeneity_p_value": between.p_value,
-        }
-
-    mentors = []
-    for tier in known_tiers():
-        own = of_tier(tier)
-        for row, shrunk in zip(own, beta_binomial_shrinkage(counts(own), level), strict=True):
-            low, high = wilson_interval(row["rebooked"], row["users"], level)
-            mentors.append(
-                {
-                    "mentor_id": row["mentor_id"],
-                    "tier": tier,
-                    "users": row["users"],
-                    "rebooked": row["rebooked"],
-                    "rate": rate(row["rebooked"], row["users"]),
-                    "ci_low": low,
-                    "ci_high": high,
-                    "shrunk_rate": shrunk.rate,
-                    "shrunk_ci_low": shrunk.ci_low,
-                    "shrunk_ci_high": shrunk.ci_high,
-                }
-            )
-    a, b = (_clusters(rows, tiers_of(settings, group)) for group in GROUPS)
+    by_tier = {tier: [row for row in rows if row["tier"] == tier] for tier in known_tiers()}
     return {
-        "mentors": mentors,
-        "tiers": by_tier(spread),
-        "clustered": asdict(clustered_difference(a, b, level)),
+        "mentors": [
+            mentor for tier, own in by_tier.items() for mentor in _mentors(tier, own, settings.confidence_level)
+        ],
+        "tiers": [_spread(tier, own) for tier, own in by_tier.items()],
+        "clustered": _clustered(rows, settings),
+    }
+
+
+def _counts(rows: list[Row]) -> list[tuple[int, int]]:
+    return [(row["rebooked"], row["users"]) for row in rows]
+
+
+def _mentors(tier: str, rows: list[Row], confidence_level: float) -> list[Mentor]:
+    mentors: list[Mentor] = []
+    for row, shrunk in zip(rows, beta_binomial_shrinkage(_counts(rows), confidence_level), strict=True):
+        low, high = wilson_interval(row["rebooked"], row["users"], confidence_level)
+        mentors.append(
+            {
+                "mentor_id": row["mentor_id"],
+                "tier": tier,
+                "users": row["users"],
+                "rebooked": row["rebooked"],
+                "rate": rate(row["rebooked"], row["users"]),
+                "ci_low": low,
+                "ci_high": high,
+                "shrunk_rate": shrunk.rate if shrunk else None,
+                "shrunk_ci_low": shrunk.ci_low if shrunk else None,
+                "shrunk_ci_high": shrunk.ci_high if shrunk else None,
+            }
+        )
+    return mentors
+
+
+def _spread(tier: str, rows: list[Row]) -> SpreadOfMentors:
+    counts = _counts(rows)
+    users = sum(n for _, n in counts)
+    between = between_cluster_spread(counts)
+    return {
+        "tier": tier,
+        "mentors": len(rows),
+        "users": users,
+        "rate": rate(sum(rebooked for rebooked, _ in counts), users),
+        "between_mentor_sd": between.sd,
+        "heterogeneity_p_value": between.p_value,
+    }
+
+
+def _clustered(rows: list[Row], settings: Settings) -> ClusteredDifference:
+    a, b = _clusters(rows, settings.group_a), _clusters(rows, settings.group_b)
+    result = clustered_difference(a, b, settings.confidence_level)
+    return {
+        "difference": result.difference,
+        "difference_ci_low": result.difference_ci_low,
+        "difference_ci_high": result.difference_ci_high,
+        "p_value": result.p_value,
+        "design_effect_a": result.design_effect_a,
+        "design_effect_b": result.design_effect_b,
+        "method": result.method,
     }
 
 
 def _clusters(rows: list[Row], tiers: list[str]) -> list[tuple[int, int]]:
     """Rebooked and users of each mentor of these tiers; one who was in several of them is one mentor."""
-    users, rebooked = Counter(), Counter()
+    users: Counter[str] = Counter()
+    rebooked: Counter[str] = Counter()
     for row in rows:
         if row["tier"] in tiers:
             users[row["mentor_id"]] += row["users"]

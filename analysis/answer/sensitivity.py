@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from analysis.answer.tiers import Row, tiers_of
-from analysis.statistics.proportions import fisher_p_value, newcombe_interval, rate
+from analysis.answer.schema.rebooking import Sensitivity, Variant
+from analysis.answer.schema.rows import Conclusion
+from analysis.answer.tiers import Row
+from analysis.statistics.proportions import fisher_p_value, newcombe_interval
 from settings import Settings
 
 WINDOWS = (7, 14, 30, 60, 90)
@@ -16,7 +18,7 @@ def other_windows(settings: Settings) -> list[int]:
     return [days for days in WINDOWS if days != settings.rebooking_window_days]
 
 
-def conclude(difference: float | None, p_value: float | None, significance_level: float) -> str:
+def conclude(difference: float | None, p_value: float | None, significance_level: float) -> Conclusion:
     """What a comparison shows of group a: `higher`, `lower`, `not shown` or, with an empty group, `no data`."""
     if difference is None or p_value is None:
         return "no data"
@@ -25,7 +27,7 @@ def conclude(difference: float | None, p_value: float | None, significance_level
     return "higher" if difference > 0 else "lower"
 
 
-def sensitivity_section(by_session: list[Row], by_approach: dict[str, list[Row]], settings: Settings) -> Row:
+def sensitivity_section(by_session: list[Row], by_approach: dict[str, list[Row]], settings: Settings) -> Sensitivity:
     """The headline beside its variants; a variant without data changes nothing.
 
     Args:
@@ -56,17 +58,17 @@ def sensitivity_section(by_session: list[Row], by_approach: dict[str, list[Row]]
     return {"variants": variants, "conclusion": conclusion, "changed_by": changed_by, "is_robust": is_robust}
 
 
-def _variant(name: str, rows: list[Row], columns: tuple[str, str, str], settings: Settings) -> Row:
+def _variant(name: str, rows: list[Row], columns: tuple[str, str, str], settings: Settings) -> Variant:
     tier, users, rebooked = columns
 
-    def counts(group: str) -> tuple[int, int]:
-        chosen = [row for row in rows if row[tier] in tiers_of(settings, group)]
+    def counts(tiers: list[str]) -> tuple[int, int]:
+        chosen = [row for row in rows if row[tier] in tiers]
         return sum(row[rebooked] for row in chosen), sum(row[users] for row in chosen)
 
-    (events_a, n_a), (events_b, n_b) = counts("group_a"), counts("group_b")
+    (events_a, n_a), (events_b, n_b) = counts(settings.group_a), counts(settings.group_b)
     difference = p_value = None
     if n_a and n_b:
-        difference = rate(events_a, n_a) - rate(events_b, n_b)
+        difference = events_a / n_a - events_b / n_b
         p_value = fisher_p_value(events_a, n_a, events_b, n_b)
     low, high = newcombe_interval(events_a, n_a, events_b, n_b, settings.confidence_level)
     return {

@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import ibis
 from ibis.expr.types import IntegerValue, Table, TimestampValue
 
-Moment = datetime.datetime | TimestampValue
+Moment: TypeAlias = datetime.datetime | TimestampValue
 
 COLUMNS = {
     "fct_sessions": {

@@ -180,12 +180,12 @@ def clustered_difference(
     (events_a, n_a), (events_b, n_b) = (_counts(counts) for counts in (counts_a, counts_b))
     total_a, total_b = n_a.sum(), n_b.sum()
     if not (total_a and total_b):
-        return ClusteredDifference(*[None] * 6, method=CLUSTERED_METHOD)
+        return ClusteredDifference(*(None,) * 6, CLUSTERED_METHOD)
     p_a, p_b = events_a.sum() / total_a, events_b.sum() / total_b
     difference = float(p_a - p_b)
     effect_a, effect_b = _design_effect(events_a, n_a), _design_effect(events_b, n_b)
     if effect_a is None or effect_b is None:
-        return ClusteredDifference(difference, *[None] * 5, method=CLUSTERED_METHOD)
+        return ClusteredDifference(difference, *(None,) * 5, CLUSTERED_METHOD)
     size_a, size_b = total_a / effect_a, total_b / effect_b
     variance_a, variance_b = p_a * (1 - p_a) / size_a, p_b * (1 - p_b) / size_b
     freedom_a, freedom_b = np.count_nonzero(n_a) - 1, np.count_nonzero(n_b) - 1
@@ -194,12 +194,12 @@ def clustered_difference(
         freedom = (variance_a + variance_b) ** 2 / (variance_a**2 / freedom_a + variance_b**2 / freedom_b)
     quantile = (1 + confidence_level) / 2
     t_for_z = (special.ndtri(quantile) / special.stdtrit(freedom, quantile)) ** 2
-    wide_a, wide_b = size_a * t_for_z, size_b * t_for_z
-    low, high = newcombe_interval(p_a * wide_a, wide_a, p_b * wide_b, wide_b, confidence_level)
+    wide_a, wide_b = float(size_a * t_for_z), float(size_b * t_for_z)
+    low, high = newcombe_interval(float(p_a * wide_a), wide_a, float(p_b * wide_b), wide_b, confidence_level)
     pooled = (p_a * size_a + p_b * size_b) / (size_a + size_b)
     error = math.sqrt(pooled * (1 - pooled) * (1 / size_a + 1 / size_b))
     p_value = float(2 * special.stdtr(freedom, -abs(difference) / error)) if error > 0 else None
-    return ClusteredDifference(difference, float(low), float(high), p_value, effect_a, effect_b, CLUSTERED_METHOD)
+    return ClusteredDifference(difference, low, high, p_value, effect_a, effect_b, CLUSTERED_METHOD)
 
 
 def _counts(counts: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:

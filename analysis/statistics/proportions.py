@@ -115,7 +115,7 @@ def newcombe_interval(
     """
     low_a, high_a = wilson_interval(events_a, n_a, confidence_level)
     low_b, high_b = wilson_interval(events_b, n_b, confidence_level)
-    if None in (low_a, low_b):
+    if low_a is None or high_a is None or low_b is None or high_b is None:
         return None, None
     p_a, p_b = events_a / n_a, events_b / n_b
     difference = p_a - p_b
@@ -183,7 +183,7 @@ def conditional_odds_ratio(
     counts, log_weights = counts[is_weighty], log_weights[is_weighty]
 
     def probabilities(log_odds: float) -> np.ndarray:
-        return special.softmax(log_weights + counts * log_odds)
+        return np.asarray(special.softmax(log_weights + counts * log_odds))
 
     def solve(excess: Callable[[float], float]) -> float:
         """Where an increasing function of the log odds crosses zero."""
@@ -246,7 +246,7 @@ def compare(events_a: int, n_a: int, events_b: int, n_b: int, confidence_level: 
     _check_events(events_a, n_a)
     _check_events(events_b, n_b)
     if not (n_a and n_b):
-        return Comparison(*[None] * 10, method=METHOD)
+        return Comparison(*(None,) * 10, METHOD)
     return Comparison(
         events_a / n_a - events_b / n_b,
         *newcombe_interval(events_a, n_a, events_b, n_b, confidence_level),

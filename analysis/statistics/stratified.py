@@ -114,7 +114,7 @@ def mantel_haenszel(strata: Sequence[Stratum], confidence_level: float = 0.95) -
     count = a.size
     summary = (len(strata), count, int(n.sum()))
     if not count:
-        return StratifiedComparison(*summary, *[None] * 6, True, MANTEL_HAENSZEL_METHOD)
+        return StratifiedComparison(*summary, *(None,) * 6, True, MANTEL_HAENSZEL_METHOD)
     expected, variance = _moments(tables)
     statistic = float((a - expected).sum() ** 2 / variance.sum())
     fewest, most = np.maximum(0, events - n_b), np.minimum(n_a, events)
@@ -126,7 +126,7 @@ def mantel_haenszel(strata: Sequence[Stratum], confidence_level: float = 0.95) -
     odds_ratio = low = high = heterogeneity = None
     if s > 0:
         odds_ratio = float(r / s)
-    if r > 0 and s > 0:
+    if odds_ratio:
         p, q = (a + d) / n, (b + c) / n
         error = math.sqrt(
             (p * concordant).sum() / (2 * r * r)

@@ -15,7 +15,8 @@ INTRODUCTION = """\
 # Metrics
 
 What `answer --full` and `answer --format json` tell, and how each figure comes about. Counts are worked out in the
-engine; sections of the answer are put together from counts by statistics that know no table.
+engine; sections of the answer are put together from counts by statistics that know no table. What each field of the
+JSON means, its unit and when it is null is in [answer.schema.json](answer.schema.json), which `answer --schema` prints.
 
 This page is written from the docstrings by `python -m docs.generate.metrics`; change those instead.
 """

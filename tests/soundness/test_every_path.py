@@ -217,6 +217,25 @@ def test_reports_that_lag_behind_facts_which_another_environment_shares_are_told
     assert not bare.environment("prod").is_behind
 
 
+def test_users_and_mentors_of_prod_reach_an_environment_that_shares_them_with_a_run_of_prod(bare):
+    """SQLMesh brings them forward with prod alone: a run of dev left it behind, and said to run dev again."""
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    bare.plan("dev")
+    bare.ingest([*came_back(range(1, 4))], sheet=[("M-1", "Bronze", "200", ""), DEFAULT_SHEET[1]])
+    assert "transform --env dev" in answer(bare.file, "--env", "dev")["warnings"][0]
+    bare.run("dev")
+    assert bare.environment("dev").taken_in["waiting_events"] == 0
+    told = "dev is behind by 1 load with 0 events; to catch up run: python cli.py transform --env prod"
+    assert answer(bare.file, "--env", "dev")["warnings"][0] == told
+    transformed = run(bare.file, "transform", "--env", "dev").stderr
+    assert told in transformed
+    assert "up to date" not in transformed
+    bare.run("prod")
+    assert not bare.environment("dev").is_behind
+    assert users_of(answer(bare.file, "--env", "dev"), "Bronze") == (3, 3)
+
+
 @pytest.mark.parametrize("path", ["transform", "refresh", "sqlmesh run"])
 def test_a_promoted_change_of_a_dimension_shows_after_a_run_and_is_told_of_until_then(tmp_path, path):
     """Every load was held, so `transform` said "nothing new" and ran nothing; and no answer said so."""
@@ -260,13 +279,13 @@ def test_what_a_sheet_says_that_makes_no_version_waits_for_nothing(bare):
     bare.plan()
     never = [("M-1", "Silver", "200", "9999-12-31"), DEFAULT_SHEET[1], ("M-3", "Gold", "1", "2999-01-01")]
     bare.ingest(session, sheet=never)
-    assert bare.environment().taken_in.waiting_loads == 1
+    assert bare.environment().taken_in["waiting_loads"] == 1
     bare.ingest(session, sheet=never[:2])
     assert not bare.environment().is_behind
     # Who came and left since has a version all the same.
     bare.ingest(session, sheet=[*never[:2], ("M-4", "Gold", "1", "")])
     bare.ingest(session, sheet=never[:2])
-    assert bare.environment().taken_in.waiting_loads == 2
+    assert bare.environment().taken_in["waiting_loads"] == 2
     bare.run()
     assert not bare.environment().is_behind
     assert [version[:2] for version in bare.versions("dim_mentors")] == [
