@@ -46,6 +46,7 @@ MUST_NOT = {
 
 def room_of(module: str) -> str | None:
     """The room of a module of ours; None: it is a library, or a folder that SQLMesh or pytest reads."""
+    module = LIVES_IN.get(module, module)
     return next((room for room in MAY_USE if module == room or module.startswith(f"{room}.")), None)
 
 
