@@ -112,7 +112,7 @@ WITH affected_pairs AS (
     load_id
   FROM bookings
 ), carried AS (
-  /* What events say beside their type; a value that cannot be read counts as not said. */
+  /* What events carry of the tracking plan; a value that cannot be read counts as missing. */
   SELECT
     events.user_id,
     events.mentor_id,
@@ -124,7 +124,7 @@ WITH affected_pairs AS (
     LOWER(events.cancellation_reason) AS cancellation_reason,
     CASE
       WHEN REGEXP_MATCHES(events.requested_duration_minutes, '^[0-9]{1,6}([.][0-9]+)?$')
-      THEN NULLIF(events.requested_duration_minutes::DOUBLE, 0)
+      THEN NULLIF(REGEXP_REPLACE(events.requested_duration_minutes, '[.][0-9]+$', '')::BIGINT, 0)
     END AS requested_duration_minutes
   FROM staging.stg_events AS events
   INNER JOIN affected_pairs
@@ -136,8 +136,8 @@ WITH affected_pairs AS (
     OR NOT events.cancellation_reason IS NULL
     OR NOT events.requested_duration_minutes IS NULL
 ), properties AS (
-  /* Of events of one pair, type and instant the smallest event_id that says a thing stands. */
-  SELECT
+  /* Of events of one pair, type and instant the value of the smallest event_id that carries one stands. */
+  SELECT DISTINCT
     user_id,
     mentor_id,
     event_type,
@@ -159,8 +159,6 @@ WITH affected_pairs AS (
       ORDER BY requested_duration_minutes IS NULL, event_id
     ) AS requested_duration_minutes
   FROM carried
-  QUALIFY
-    ROW_NUMBER() OVER (PARTITION BY user_id, mentor_id, event_type, occurred_at ORDER BY event_id) = 1
 )
 SELECT
   @sha256_key(outcomes.user_id, outcomes.mentor_id, outcomes.requested_at)::TEXT AS booking_id,

@@ -123,17 +123,15 @@ WITH affected_pairs AS (
   WHERE
     events.event_type = 'session_ended' AND NOT events.duration_seconds IS NULL
 ), usable_durations AS (
-  /* Of the ends of one pair and instant the smallest event_id whose duration a session can have stands. */
-  SELECT
+  /* Of ends of one pair and instant the value of the smallest event_id that carries a possible one stands. */
+  SELECT DISTINCT
     user_id,
     mentor_id,
     occurred_at,
-    seconds
+    FIRST_VALUE(seconds) OVER (PARTITION BY user_id, mentor_id, occurred_at ORDER BY event_id) AS seconds
   FROM durations
   WHERE
     seconds > 0 AND seconds <= 3600 * @max_session_hours
-  QUALIFY
-    ROW_NUMBER() OVER (PARTITION BY user_id, mentor_id, occurred_at ORDER BY event_id) = 1
 ), sessions AS (
   SELECT
     first_ends.user_id,
