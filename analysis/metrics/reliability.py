@@ -45,14 +45,14 @@ def weekly_counts(outcomes: Table, as_of: Moment, no_show_grace_days: int, orpha
     """One row per week with a request: `week`, its Monday, UTC, `bookings` and the bookings of each outcome.
 
     All mentors together, known or not. The columns add up as in `reliability_counts`. A rate of a week is
-    *ripe* at `as_of` once each of the week's bookings has had the time to become what is counted; before, it
-    can only be too low:
+    *ripe* at `as_of` once each of the week's bookings has had the time to become what is counted; before, some
+    of that is still to come:
 
     - `is_cancellation_rate_ripe`: the week is over. A cancellation counts from its event on, without a grace.
     - `is_orphan_rate_ripe`: it has been over for the orphan grace days, so that none of its requests is open.
-    - `is_no_show_rate_ripe`: it has been over for the orphan and then the no-show grace days, which a booking
-      has that is confirmed just before it would be an orphan, and no booking confirmed later still, or
-      for a start further ahead, is upcoming.
+    - `is_no_show_rate_ripe`: it has been over for the orphan and then the no-show grace days, as a booking may
+      be confirmed just before it would be an orphan; and none of its bookings is upcoming, as one may be that
+      was confirmed later still, or for a start further ahead.
 
     What an event changes after that, such as a session long after a no-show, is not foreseen.
     """
