@@ -286,6 +286,13 @@ def rejects_command(settings: Settings) -> None:
     help="Share of rows of each kind of dirt; 0: clean files.",
 )
 @click.option(
+    "--property-share",
+    type=click.FloatRange(0, 1),
+    default=0.2,
+    show_default=True,
+    help="Share of events with the optional properties of the tracking plan, such as who cancelled.",
+)
+@click.option(
     "--days",
     type=click.IntRange(2, 300),
     help="Write day_001, day_002, …: all history first, then a day each, with late events and changed tiers.",
@@ -298,6 +305,7 @@ def simulate_command(
     seed: int,
     rebooking_rates: dict[str, float],
     dirt: float,
+    property_share: float,
     days: int | None,
     late_share: float,
     events_format: str,
@@ -313,7 +321,7 @@ def simulate_command(
         return
     from simulation.population import REBOOKING_RATES, Scenario, simulate
 
-    population = simulate(Scenario(users, seed, REBOOKING_RATES | rebooking_rates, dirt))
+    population = simulate(Scenario(users, seed, REBOOKING_RATES | rebooking_rates, dirt, property_share))
     population.write(out, events_format, days, late_share)
     _say(f"wrote {users:,} users and {population.events.height:,} events to {out}")
 
