@@ -81,7 +81,7 @@ def _logged(run: Run, timeout: float | None = None) -> Iterator[None]:
 def _work(command: str, settings: Settings, data: Path | None, environment: str | None, timeout: float | None) -> None:
     from pipeline.refresh import refresh
     from pipeline.run_log import Run
-    from terminal import live_progress
+    from presentation.progress import live_progress
 
     run = Run(command, settings, environment, data)
     is_plain = click.get_current_context().find_root().params["progress"] == "plain"
@@ -135,8 +135,8 @@ def rollback_command(settings: Settings) -> None:
 @click.pass_obj
 def history_command(settings: Settings, limit: int, output: str) -> None:
     """What ran when, with which rows and which outcome; newest first."""
-    import presentation
     from pipeline.run_log import read_runs
+    from presentation import listings
 
     try:
         runs, damaged = read_runs(settings.logs, limit)
@@ -144,7 +144,7 @@ def history_command(settings: Settings, limit: int, output: str) -> None:
         raise SettingsError(f"the run log {settings.logs} cannot be read: {error.strerror or error}") from None
     if damaged:
         _say(f"warning: {damaged:,} damaged lines in {settings.logs} were left out")
-    click.echo(presentation.history(runs, output))
+    click.echo(listings.history(runs, output))
 
 
 @cli.command("answer")
@@ -168,23 +168,15 @@ def answer_command(
         click.echo(FILE.read_text(encoding="utf-8"), nl=False)
         return
 
-    import json
     import os
     import sys
 
-    import presentation
+    from presentation.answer import answer_text
     from warehouse.answers import answer_from_warehouse
 
     document = answer_from_warehouse(settings, environment, as_of, full or output == "json", asked)
-    if output == "json":
-        text = json.dumps(document, indent=2) + "\n"
-    elif output == "csv":
-        text = presentation.as_csv(document)
-    elif output == "markdown":
-        text = presentation.as_markdown(document)
-    else:
-        text = presentation.as_table(document, sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    click.echo(text, nl=False)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(answer_text(document, settings, output, full, colour), nl=False)
 
 
 @cli.command("report")
@@ -206,12 +198,12 @@ def report_command(
     charts: Path | None,
 ) -> None:
     """The same with pictures: one file that opens offline and prints well."""
-    from reporting.drawing_process import drawing_process
+    from presentation.charts.drawing_process import drawing_process
 
     out = absolute(out)
     with drawing_process() if output == "html" or charts else nullcontext() as draw:
         # Imported while the other process starts: it takes a second.
-        from reporting.report import check_target, read_report, write_report
+        from presentation.report import check_target, read_report, write_report
 
         check_target(out)
         write_report(read_report(settings, environment, as_of, asked), out, output, absolute(charts), draw)
@@ -232,13 +224,13 @@ def report_command(
 @click.pass_obj
 def diff_command(settings: Settings, environment: str, base: str, as_of: str | None, output: str) -> None:
     """What an environment changes in the answer and the reports; never writes."""
-    import presentation
+    from presentation import listings
     from warehouse.answers import differences
 
     found = differences(settings, base, environment, as_of)
     for remark in found.remarks:
         _say(f"warning: {remark}")
-    click.echo(presentation.differences(found.figures, base, environment, output))
+    click.echo(listings.differences(found.figures, base, environment, output))
 
 
 @cli.command("status")
@@ -249,8 +241,8 @@ def status_command(context: click.Context, output: str) -> None:
 
     Exits with 1 where something needs a hand.
     """
-    import presentation
     from analysis.metrics.definitions import checksums
+    from presentation import listings
     from warehouse.connection import connect
     from warehouse.environments import read_environments
 
@@ -258,7 +250,7 @@ def status_command(context: click.Context, output: str) -> None:
     with connect(settings.warehouse, read_only=True) as connection:
         environments = read_environments(connection)
     status = [environment.status(settings, checksums()) for environment in environments]
-    click.echo(presentation.status(status, output))
+    click.echo(listings.status(status, output))
     if not status or any(environment["remarks"] for environment in status):
         context.exit(1)
 
@@ -267,15 +259,11 @@ def status_command(context: click.Context, output: str) -> None:
 @click.pass_obj
 def rejects_command(settings: Settings) -> None:
     """The rejected rows and why."""
-    import csv
-    import sys
-
-    from presentation import spreadsheet_safe
+    from presentation.renderers.csv import csv_text
     from warehouse.loads import rejected_rows
 
-    writer = csv.writer(sys.stdout)
-    writer.writerow(("load_id", "file", "position", "reason", "raw_text"))
-    writer.writerows(map(spreadsheet_safe, rejected_rows(settings.warehouse)))
+    header = ("load_id", "file", "position", "reason", "raw_text")
+    click.echo(csv_text([header, *rejected_rows(settings.warehouse)]), nl=False)
 
 
 @cli.command("simulate")
@@ -298,6 +286,13 @@ def rejects_command(settings: Settings) -> None:
     help="Share of rows of each kind of dirt; 0: clean files.",
 )
 @click.option(
+    "--property-share",
+    type=click.FloatRange(0, 1),
+    default=0.2,
+    show_default=True,
+    help="Share of events with the optional properties of the tracking plan, such as who cancelled.",
+)
+@click.option(
     "--days",
     type=click.IntRange(2, 300),
     help="Write day_001, day_002, …: all history first, then a day each, with late events and changed tiers.",
@@ -310,6 +305,7 @@ def simulate_command(
     seed: int,
     rebooking_rates: dict[str, float],
     dirt: float,
+    property_share: float,
     days: int | None,
     late_share: float,
     events_format: str,
@@ -325,7 +321,7 @@ def simulate_command(
         return
     from simulation.population import REBOOKING_RATES, Scenario, simulate
 
-    population = simulate(Scenario(users, seed, REBOOKING_RATES | rebooking_rates, dirt))
+    population = simulate(Scenario(users, seed, REBOOKING_RATES | rebooking_rates, dirt, property_share))
     population.write(out, events_format, days, late_share)
     _say(f"wrote {users:,} users and {population.events.height:,} events to {out}")
 

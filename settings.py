@@ -154,6 +154,9 @@ class Settings(BaseSettings):
     max_no_show_rate: Rate = 0.05
     max_cancellation_rate: Rate = 0.15
     max_estimated_end_rate: Rate = 0.10
+    max_double_booking_rate: Rate = 0.01
+    coarse_clock_share: Rate = 0.2
+    max_feed_age_hours: Annotated[Positive | None, BeforeValidator(_none_is_no_limit)] = None
     unusual_duration_minutes: Positive = 240
 
     @classmethod

@@ -7,6 +7,7 @@ import os
 import socket
 
 from errors import MentorAnalyticsError
+from presentation.charts.palette import LIGHT
 from settings import PROJECT_ROOT, Settings
 
 HOST = "127.0.0.1"
@@ -21,8 +22,8 @@ FLAGS = {
     "client.showErrorDetails": "none",
     # Streamlit's own colours are too pale to read for some.
     "theme.base": "light",
-    "theme.primaryColor": "#0b5cad",
-    "theme.textColor": "#101418",
+    "theme.primaryColor": LIGHT["accent"],
+    "theme.textColor": LIGHT["ink"],
     "theme.headingFontSizes": '["2.5rem", "1.6rem"]',
 }
 

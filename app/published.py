@@ -30,16 +30,18 @@ def state(warehouse: Path) -> State:
     return str(warehouse), file.st_mtime_ns, file.st_ino, file.st_size
 
 
-def answer(settings: Settings, environment: str, full: bool = False, asked: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The answer document of an environment, with every section if `full`.
+def answer(
+    settings: Settings, environment: str, as_of: str | None, full: bool = False, asked: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The answer document of an environment as of a moment, with every section if `full`.
 
     Args:
-        asked: as `warehouse.answers.answer_from_warehouse`.
+        settings, as_of, asked: as `warehouse.answers.answer_from_warehouse`.
 
     Raises:
-        WarehouseError: as `warehouse.answers.answer_from_warehouse`.
+        SettingsError, WarehouseError: as `warehouse.answers.answer_from_warehouse`.
     """
-    return _answer(state(settings.warehouse), settings.model_dump_json(), settings, environment, full, asked)
+    return _answer(state(settings.warehouse), settings.model_dump_json(), settings, environment, as_of, full, asked)
 
 
 def settings_as_built(settings: Settings, environment: str) -> Settings:
@@ -71,9 +73,15 @@ def rejected_rows(settings: Settings) -> pl.DataFrame:
 
 @st.cache_data(max_entries=100, show_spinner="Reading the warehouse")
 def _answer(
-    published_state: State, parameters: str, _settings: Settings, environment: str, full: bool, asked: tuple[str, ...]
+    published_state: State,
+    parameters: str,
+    _settings: Settings,
+    environment: str,
+    as_of: str | None,
+    full: bool,
+    asked: tuple[str, ...],
 ) -> dict[str, Any]:
-    return answers.answer_from_warehouse(_settings, environment, None, full, asked)
+    return answers.answer_from_warehouse(_settings, environment, as_of, full, asked)
 
 
 @st.cache_data(max_entries=20, show_spinner=False)

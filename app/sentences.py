@@ -24,7 +24,7 @@ def page(show: Callable[[], None]) -> Callable[[], None]:
         try:
             show()
         except MentorAnalyticsError as error:
-            message = str(error)
+            message = str(error).removeprefix("--")
             st.error(verbatim(message[:1].upper() + message[1:]))
 
     return shown

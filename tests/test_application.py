@@ -14,13 +14,18 @@ from streamlit import net_util
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server import server_util
 
-from app import launch, published
+from app import launch
 from app.jobs import Job, Jobs, jobs
 from app.sentences import verbatim
-from app.views import history
+from app.views import explanations, history
 from app.views.rebooking import mature_only
 from cli import cli
 from errors import MentorAnalyticsError
+from presentation.content import Figure, Table
+from presentation.document import settings_of
+from presentation.sections.rebooking import comparison, rates
+from presentation.sections.reliability import reliability, reliability_in_time
+from settings import load_settings
 from tests.conftest import HOSTILE_MENTOR
 from tests.test_answer import answer, run
 
@@ -30,7 +35,7 @@ SENTENCES = ("error", "warning", "info", "markdown", "header", "caption")
 def texts(at: AppTest) -> str:
     """All the text of a page, escapes of Markdown taken back."""
     found = [element.value for kind in SENTENCES for element in getattr(at, kind)]
-    found += [str(cell) for table in at.table for cell in table.value.to_numpy().ravel()]
+    found += [str(cell) for table in at.table for cell in (*table.value.columns, *table.value.to_numpy().ravel())]
     return "\n".join(found).replace("\\", "")
 
 
@@ -47,7 +52,8 @@ def open_page(monkeypatch: pytest.MonkeyPatch):
     def open_(name: str, warehouse: Path, **parameters: str | list[str]) -> AppTest:
         monkeypatch.setenv("MENTOR_WAREHOUSE", str(warehouse))
         monkeypatch.setenv("MENTOR_LOGS", str(warehouse.parent / "logs"))
-        at = AppTest.from_string(f"from app.views import {name}\n{name}.show()", default_timeout=30)
+        page = f"explanations.show({name!r})()" if name in explanations.CONTENT else f"{name}.show()"
+        at = AppTest.from_string(f"from app.views import {page.split('.')[0]}\n{page}", default_timeout=60)
         for parameter, value in parameters.items():
             at.query_params[parameter] = value
         at.run()
@@ -73,8 +79,8 @@ def test_rebooking_says_what_the_answer_says(application_warehouse, open_page):
     at.number_input(key="window_days").set_value(60)
     at.run()
     assert not at.exception
-    shown = at.table[1].value.set_index("Tier").loc["Gold\\/Silver"]
-    assert (shown["Users"], shown["Rebooked"]) == (str(a["users"]), str(a["rebooked"]))
+    shown = at.table[0].value.set_index("tier").loc["Gold\\/Silver"]
+    assert (shown["users"], shown["rebooked"]) == (str(a["users"]), str(a["rebooked"]))
     for warning in document["warnings"]:
         assert warning in texts(at)
 
@@ -103,7 +109,7 @@ def test_a_wrong_address_is_told_in_a_sentence(application_warehouse, open_page,
     assert sentence in texts(open_page("rebooking", application_warehouse, **parameters))
 
 
-@pytest.mark.parametrize("name", ["rebooking", "reliability"])
+@pytest.mark.parametrize("name", ["rebooking", "reliability", *explanations.CONTENT])
 def test_without_a_warehouse_a_page_says_what_to_run(open_page, warehouse, name):
     shown = texts(open_page(name, warehouse))
     assert f"There is no warehouse at {warehouse} yet" in shown
@@ -144,29 +150,56 @@ def test_a_newly_published_state_is_shown(application_warehouse, open_page, tmp_
 def test_reliability_says_what_the_answer_says(application_warehouse, open_page):
     reliability = answer(application_warehouse)["reliability"]
     at = open_page("reliability", application_warehouse)
-    metrics = {metric.label: metric.value for metric in at.metric}
-    assert metrics["Bookings"] == f"{reliability['overall']['bookings']:,}"
-    assert metrics["Cancelled"] == f"{reliability['overall']['cancelled']:,}"
-    statuses = [cell.rsplit(" ", 1)[-1] for cell in at.table[0].value["Status"]]
+    checks, bookings = at.table[0].value, at.table[1].value.set_index("tier").loc["all"]
+    for name in ("bookings", "attended", "cancelled"):
+        assert bookings[name] == f"{reliability['overall'][name]:,}"
+    statuses = [cell.rsplit(" ", 1)[-1] for cell in checks["status"]]
     assert statuses == [check["status"] for check in reliability["checks"]]
     assert HOSTILE_MENTOR in at.dataframe[0].value["raw_text"][0]
 
 
-def test_a_week_outside_its_limits_is_named(application_warehouse, open_page, monkeypatch):
-    points = [
-        {"week": week, "n": 10, "value": value, "lower": 0.0, "upper": 0.4, "is_alert": value > 0.4}
-        for week, value in (("2023-01-02", 0.1), ("2023-01-09", 0.9))
-    ]
-    charts = [{"rate": rate, "center": 0.1, "points": points} for rate in ("cancellation_rate", "no_show_rate")]
-    document = answer(application_warehouse) | {"reliability_in_time": {"control_charts": charts}}
-    document["parameters"]["answered_at"] = "2024-01-01T00:00:00Z"
-    monkeypatch.setattr(published, "answer", lambda *_, **__: document)
-    at = open_page("reliability", application_warehouse)
-    assert "Outside the control limits: the week of 2023-01-09." in texts(at)
-    (chart,) = at.get("vega_lite_chart")
-    assert '"2023-01-09"' in chart.proto.spec
-    points[1]["is_alert"] = False
-    assert "Every week lies inside the control limits." in texts(at.run())
+@pytest.mark.parametrize("name", ["rebooking", "reliability", *explanations.CONTENT])
+def test_a_page_of_figures_has_every_table_and_the_caveats_of_its_moment(application_warehouse, open_page, name):
+    moment = "2024-05-01T00:00:00Z"
+    document = answer(application_warehouse, "--as-of", moment)
+    settings = settings_of(document, load_settings())
+    if name == "rebooking":
+        blocks = [*rates(document, settings, "sessions"), comparison(document, settings)]
+    else:
+        shown = explanations.CONTENT.get(name, ("", (reliability, reliability_in_time)))[1]
+        blocks = [block for section in shown for block in section(document, settings).blocks]
+    at = open_page(name, application_warehouse, as_of=moment)
+    tables = [block for block in blocks if isinstance(block, Table)]
+    # Below them Reliability has the rejected rows by reason.
+    assert len(at.table) == len(tables) + (name == "reliability") > 0
+    for table, own in zip(tables, at.table, strict=False):
+        cells = [[str(cell).replace("\\", "").rpartition(": ")[2] for cell in row] for row in own.value.to_numpy()]
+        assert cells == table.texts(), table.name
+    figures = [block for block in blocks if isinstance(block, Figure)]
+    assert [chart.proto.alt for chart in at.get("vega_lite_chart")] == [figure.description for figure in figures]
+    said = texts(at)
+    assert f"As of {moment}" in said
+    for sentence in [*document["warnings"], *(block for block in blocks if isinstance(block, str))]:
+        assert sentence in said
+    at.text_input(key="as_of").set_value("").run()
+    assert f"As of {answer(application_warehouse)['parameters']['as_of']}" in texts(at)
+
+
+@pytest.mark.parametrize("name", ["rebooking", "reliability", *explanations.CONTENT])
+def test_a_page_says_where_the_environment_was_built_with_other_settings(
+    application_warehouse, open_page, monkeypatch, name
+):
+    """Reliability asked with the settings as built, and so nothing seemed to differ."""
+    monkeypatch.setenv("MENTOR_ORPHAN_GRACE_DAYS", "9")
+    monkeypatch.setenv("MENTOR_REBOOKING_WINDOW_DAYS", "31")
+    said = texts(open_page(name, application_warehouse))
+    assert "prod was built with orphan_grace_days = 1, here it is 9" in said
+    assert "prod was built with rebooking_window_days = 30, here it is 31" in said
+
+
+@pytest.mark.parametrize("name", ["reliability", "cohorts"])
+def test_a_moment_that_is_none_is_told_in_a_sentence(application_warehouse, open_page, name):
+    assert "As-of 'soon' is not an ISO-8601 time" in texts(open_page(name, application_warehouse, as_of="soon"))
 
 
 def test_of_mature_users_the_comparison_is_worked_out_anew(application_warehouse):
@@ -304,9 +337,6 @@ def test_before_anything_ran_history_says_what_to_run(open_page, warehouse):
 
 def test_the_headline_is_that_of_the_answer(application_warehouse, open_page):
     sentence = run(application_warehouse, "answer").stdout.split("\n\n")[0].replace("\n", " ")
-    shown = [
-        open_page(name, application_warehouse).header[0].value.replace("\\", "")
-        for name in ("rebooking", "reliability")
-    ]
-    assert all(part in sentence for part in shown)
-    assert sentence.startswith(shown[0])
+    rebooking = open_page("rebooking", application_warehouse).header[0].value.replace("\\", "")
+    assert sentence.startswith(rebooking)
+    assert sentence.endswith(open_page("reliability", application_warehouse).markdown[0].value.replace("\\", ""))

@@ -34,30 +34,20 @@ MAY_USE = {
     },
 }
 # Modules that belong to a room and do not lie in its folder.
-LIVES_IN = {
-    "command_options": "cli",
-    "presentation": "presentation",
-    "full_presentation": "presentation",
-    "terminal": "presentation",
-}
-FOLDERS = {"reporting": "presentation"}
+LIVES_IN = {"command_options": "cli"}
 # Libraries that a room must not import.
 MUST_NOT = {
     "analysis.statistics": {"ibis", "duckdb", "sqlmesh"},
     "analysis.metrics": {"duckdb", "sqlmesh"},
     "analysis.answer": {"duckdb", "sqlmesh"},
-    "presentation": {"ibis", "sqlmesh"},
+    "presentation": {"ibis", "sqlmesh", "app"},
 }
 
 
 def room_of(module: str) -> str | None:
     """The room of a module of ours; None: it is a library, or a folder that SQLMesh or pytest reads."""
-    if module in LIVES_IN:
-        return LIVES_IN[module]
-    for room in (*MAY_USE, *FOLDERS):
-        if module == room or module.startswith(f"{room}."):
-            return FOLDERS.get(room, room)
-    return None
+    module = LIVES_IN.get(module, module)
+    return next((room for room in MAY_USE if module == room or module.startswith(f"{room}.")), None)
 
 
 def imported(path: Path) -> set[str]:

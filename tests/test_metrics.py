@@ -22,7 +22,9 @@ from analysis.metrics.rebooking import rebooking_counts, session_visits, user_ou
 from analysis.metrics.reliability import (
     booking_outcomes,
     cancellation_counts,
+    cancellation_origins,
     delay_quantiles,
+    notice_counts,
     reliability_counts,
     weekly_counts,
 )
@@ -44,6 +46,10 @@ STEPS = [timedelta(0)] * 6 + [
     *(timedelta(days=days) + tick for days in (1, 30, 75) for tick in (-TICK, 0 * TICK, TICK))
 ]
 MOMENTS = st.builds(lambda base, step: START + base + step, st.sampled_from(BASES), st.sampled_from(STEPS))
+# Agreed starts on either side of the day on which a booking becomes a no-show.
+AGREED_STARTS = st.sampled_from(
+    [None, *(AS_OF - timedelta(days=NO_SHOW_DAYS) + tick for tick in (-TICK, 0 * TICK, TICK))]
+)
 WAITS = st.sampled_from([timedelta(hours=hours) + tick for hours in (1, 24, 72) for tick in (0 * TICK, TICK)])
 MENTOR_IDS = ["M-1", "M-2", "M-3", "M-9"]
 MENTORS = [
@@ -91,8 +97,12 @@ def marts(draw) -> dict[str, list[dict]]:
                 "requested_at": moment,
                 "booking_status": status,
                 "confirmed_at": moment + draw(WAITS) if is_confirmed else None,
+                "agreed_start_at": draw(st.one_of(AGREED_STARTS, WAITS.map(moment.__add__))) if is_confirmed else None,
                 "cancelled_at": moment + draw(WAITS) if status == "cancelled" else None,
+                "cancelled_by": draw(st.sampled_from([None, "user", "mentor"])) if status == "cancelled" else None,
+                "cancellation_reason": draw(st.sampled_from([None, "ill"])) if status == "cancelled" else None,
                 "session_started_at": moment + draw(WAITS) if status == "attended" else None,
+                "is_confirmation_missing": status == "attended" and not is_confirmed,
                 "is_rescheduled": status == "cancelled" and draw(st.booleans()),
             }
         )
@@ -132,9 +142,11 @@ def expressions() -> dict[str, Table]:
         "variants": variant_counts(outcomes, users, list(WINDOWS)),
         "intent": intent_counts(outcomes, user_intents(outcomes, bookings, WINDOW)),
         "reliability": reliability_counts(booked),
-        "weeks": weekly_counts(booked),
+        "weeks": weekly_counts(booked, AS_OF, NO_SHOW_DAYS, ORPHAN_DAYS),
         "delays": delay_quantiles(booked),
         "cancellations": cancellation_counts(booked),
+        "notices": notice_counts(booked),
+        "origins": cancellation_origins(booked),
     }
     for name, visits in other_approaches(sessions, bookings, users).items():
         expressions[name] = rebooking_counts(tiered(visits, WINDOW))
@@ -267,7 +279,8 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
 @given(tables=marts())
 def test_metrics_of_bookings_equal_the_reference(engine, queries, tables):
     small_marts.fill(engine, tables)
-    found = {name: rows(engine, queries[name]) for name in ("reliability", "weeks", "delays", "cancellations")}
+    names = ("reliability", "weeks", "delays", "cancellations", "notices", "origins")
+    found = {name: rows(engine, queries[name]) for name in names}
     bookings = [
         row
         | {
@@ -287,6 +300,10 @@ def test_metrics_of_bookings_equal_the_reference(engine, queries, tables):
             assert {name: row[name] for name in names} == {name: outcomes[name] for name in names}
             assert row["bookings"] == len(own)
             assert row["rescheduled"] == sum(booking["is_rescheduled"] for booking in own)
+            assert row["missing_confirmations"] == sum(booking["is_confirmation_missing"] for booking in own)
+            if name == "weeks":
+                expected = reference.ripe(own, value, AS_OF, NO_SHOW_DAYS, ORPHAN_DAYS)
+                assert {flag: row[flag] for flag in expected} == expected
 
     delays = keyed(found["delays"], "tier")
     assert set(delays) == {(None,), *((row["tier"],) for row in bookings)}
@@ -302,14 +319,26 @@ def test_metrics_of_bookings_equal_the_reference(engine, queries, tables):
                 )
 
     cancelled = [row for row in bookings if row["booking_status"] == "cancelled"]
-    assert {
-        key: (row["cancelled"], row["rescheduled"])
-        for (key,), row in keyed(found["cancellations"], "lead_time").items()
-    } == {
-        name: (len(own), sum(row["is_rescheduled"] for row in own))
-        for name in {reference.lead_time(row) for row in cancelled}
-        for own in [[row for row in cancelled if reference.lead_time(row) == name]]
-    }
+
+    def cancellations(key):
+        by_key = Counter(key(row) for row in cancelled)
+        return {
+            value: (n, sum(row["is_rescheduled"] for row in cancelled if key(row) == value))
+            for value, n in by_key.items()
+        }
+
+    def counted(name, *keys):
+        return {key: (row["cancelled"], row["rescheduled"]) for key, row in keyed(found[name], *keys).items()}
+
+    assert counted("cancellations", "lead_time") == cancellations(
+        lambda row: (reference.span(row["requested_at"], row["cancelled_at"]),)
+    )
+    notices = cancellations(lambda row: (reference.notice(row),))
+    notices.pop((None,), None)
+    assert counted("notices", "notice") == notices
+    assert counted("origins", "cancelled_by", "cancellation_reason") == cancellations(
+        lambda row: (row["cancelled_by"], row["cancellation_reason"])
+    )
 
 
 def test_every_metric_is_also_sql_for_postgresql_and_spark(expressions):

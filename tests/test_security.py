@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from errors import SettingsError
-from presentation import as_csv, differences, spreadsheet_safe
+from presentation.listings import differences
+from presentation.renderers.csv import rebooking_csv, spreadsheet_safe
 from settings import PROJECT_ROOT, load_settings
 from tests.conftest import event, ingest
 from tests.test_answer import run
@@ -89,7 +90,8 @@ def test_csv_of_the_answer_and_of_differences_has_no_formulas(formula):
     )
     row = figures | {"rate": -0.5}
     part = {"tiers": [row | {"tier": formula}], "groups": [row | {"group": "group_a", "tiers": [formula]}]}
-    text = as_csv({"rebooking": {"sessions": part}}) + differences([(formula, formula, -0.5)], "prod", "dev", "csv")
+    document = {"parameters": {"environment": "prod", "as_of": None}, "rebooking": {"sessions": part}}
+    text = rebooking_csv(document) + differences([(formula, formula, -0.5)], "prod", "dev", "csv")
     cells = [cell for line in csv.reader(io.StringIO(text, newline="")) for cell in line]
     assert [cell for cell in cells if formula in cell] == ["'" + formula] * 4
     assert cells.count("-0.5") == 3

@@ -10,9 +10,7 @@ import sys
 
 import pytest
 
-import presentation
 from settings import PROJECT_ROOT
-from tests.report_document import full_document
 
 CLI = [sys.executable, str(PROJECT_ROOT / "cli.py")]
 
@@ -74,17 +72,3 @@ def test_a_reader_who_is_gone_is_no_reason_for_a_traceback(hostile_warehouse):
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
-
-
-def test_the_answer_fits_80_columns_whatever_the_counts():
-    document = full_document()
-    document["warnings"].append("A caveat that is far too long for a single line, as caveats are: " + "word " * 30)
-    for part in document["rebooking"].values():
-        for row in (*part["tiers"], *part["groups"]):
-            row |= {"users": 12_345_678, "rebooked": 12_345_678, "mature_users": 12_345_678}
-    for row in (*document["reliability"]["tiers"], document["reliability"]["overall"]):
-        row |= {"bookings": 12_345_678, "attended": 12_345_678, "cancelled": 1_234_567, "rescheduled": 1_234_567}
-    shown = presentation.as_table(document, False)
-    assert max(len(line) for line in shown.splitlines()) <= 80
-    assert "…" not in shown
-    assert "12,345,678" in shown

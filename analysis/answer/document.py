@@ -93,7 +93,8 @@ def answer(
     events = marts.events.filter(marts.events.load_id <= built.newest_load)
     window_days, attribution = settings.rebooking_window_days, settings.tier_attribution
 
-    (totals,) = _rows(session_counts(marts.sessions).cross_join(unknown_counts(events, marts.users, marts.mentors)))
+    of_sessions = session_counts(marts.sessions, marts.as_of, settings.max_session_hours)
+    (totals,) = _rows(of_sessions.cross_join(unknown_counts(events, marts.users, marts.mentors)))
 
     def outcomes_of(visits: Table) -> Table:
         return with_tier(user_outcomes(visits, window_days, marts.as_of), marts.mentors, attribution, "first_at")
@@ -171,7 +172,9 @@ def _more(outcomes: Table, counts: list[Row], booked: Table, marts: Marts, setti
         "power": power_section(counts, settings),
         "pairwise": pairwise_section(counts, settings),
         "reliability_in_time": reliability_in_time_section(
-            _rows(weekly_counts(booked)), _rows(delay_quantiles(booked)), _rows(cancellation_counts(booked))
+            _rows(weekly_counts(booked, marts.as_of, settings.no_show_grace_days, settings.orphan_grace_days)),
+            _rows(delay_quantiles(booked)),
+            _rows(cancellation_counts(booked)),
         ),
     }
 

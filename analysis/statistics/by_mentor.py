@@ -62,9 +62,14 @@ def compare_by_mentor(counts_a: Counts, counts_b: Counts, confidence_level: floa
     `cluster_robust.difference_interval`. Either sees the mentors in any order alike. A mentor who has
     users in both groups counts in each as a mentor of its own.
 
-    The statistic of the test is the plain difference. Divided by its standard error it would hold its
-    level as well where one group has few and unlike mentors, but find a true difference less often where
-    the mentors are as many as here: benchmarks/calibration.md has both.
+    The statistic of the test is the plain difference. Without an effect it is below 5 % in 4.1 to 5.2 % of
+    simulated cases where the mentors of both groups have about as many users each, whether these are alike
+    or not (three against three mentors never reach it); in 0 to 1.5 % where three mentors with 133 users
+    each stand against thirty with 30 each; but in up to 25 % where the mentors of the smaller group have
+    far fewer users than the others (20 with 50 against 45 with 267). Standardised (`permutation_p_values`)
+    it stays within 3.1 and 7.2 % in all of these and finds as much; divided by its cluster-robust standard
+    error within 1.5 and 7.5 %, but it finds a difference in 74 % of cases where the plain one finds it in
+    81 % (5 and 10 mentors): benchmarks/calibration.md has them all.
 
     Args:
         counts_a, counts_b: events and n of each mentor of either group, whole numbers.

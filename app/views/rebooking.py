@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 import streamlit as st
 
-import presentation
 from analysis.answer.document import SMALL_GROUP
 from analysis.answer.sensitivity import conclude
 from analysis.statistics.proportions import compare, wilson_interval
-from app import charts, published
-from app.environment import chosen_environment
+from app import published
+from app.choice import chosen
+from app.content import show_blocks, show_caveats
 from app.sentences import page, verbatim
 from errors import SettingsError
+from presentation.document import Row, settings_of
+from presentation.renderers.csv import rebooking_csv
+from presentation.sections.definitions import definitions
+from presentation.sections.rebooking import comparison, rates
+from presentation.verdict import rebooking_sentence
 from settings import Settings, known_tiers, load_settings
-
-Row = dict[str, Any]
 
 # The values that stand in the address; those of the settings are the command line's.
 APPROACHES = ["sessions", "bookings"]
@@ -26,48 +27,34 @@ MATURITY = ["everyone", "mature"]
 ATTRIBUTION = ["current", "at_session"]
 MAX_WINDOW_DAYS = 3650
 
-DEFINITIONS = """
-- **Rebooking, by sessions:** a user counts under the tier of the mentor of the user's first session ever, and has
-  rebooked when another session, with any mentor, starts within the window after it.
-- **Rebooking, by bookings:** the same over bookings that were not cancelled, of users whom the export knows.
-- **Tier of the mentor:** *current*, the latest known, or *at_session*, the one that held at the first session.
-- **Mature:** the whole window after the first session has been observed. Others may yet rebook.
-- **Interval:** Wilson's score interval of the rate. The p-value is that of Fisher's exact test, two-sided.
-- **Association, not cause:** users chose their mentors.
-"""
-
 
 @page
 def show() -> None:
     st.title("Rebooking")
     _say_what_the_address_gets_wrong()
-    environment = chosen_environment(load_settings())
+    environment, as_of = chosen(load_settings())
     built = published.settings_as_built(load_settings(), environment)
     settings, approach, maturity = _choice(built)
     window = "rebooking_window_days"
     if settings.rebooking_window_days == built.rebooking_window_days:
         here = load_settings().rebooking_window_days
-        document = published.answer(settings.model_copy(update={window: here}), environment)
+        document = published.answer(settings.model_copy(update={window: here}), environment, as_of)
     else:
-        document = published.answer(settings, environment, asked=(window,))
+        document = published.answer(settings, environment, as_of, asked=(window,))
     if maturity == "mature":
         document = mature_only(document, settings.confidence_level)
-    part = document["rebooking"][approach]
-    comparison = part["comparison"]
-    conclusion = conclude(comparison["difference"], comparison["p_value"], settings.significance_level)
-    st.header(verbatim(presentation.rebooking_sentence(document, approach, conclusion)))
-    picture, figures = st.columns([2, 1])
-    picture.altair_chart(charts.rates_with_intervals(_named(part)), width="stretch")
-    with figures:
-        _comparison(comparison, settings)
-    _table(document, approach, maturity, settings)
-    st.warning("\n".join(f"- {verbatim(warning)}" for warning in document["warnings"]))
+    settings = settings_of(document, settings)
+    compared = document["rebooking"][approach]["comparison"]
+    conclusion = conclude(compared["difference"], compared["p_value"], settings.significance_level)
+    st.header(verbatim(rebooking_sentence(document, approach, conclusion)))
+    show_blocks([*rates(document, settings, approach), comparison(document, settings)], document)
+    show_caveats(document)
     st.download_button(
-        "Download as CSV", presentation.as_csv(document), f"rebooking_{maturity}.csv", "text/csv", on_click="ignore"
+        "Download as CSV", rebooking_csv(document), f"rebooking_{maturity}.csv", "text/csv", on_click="ignore"
     )
     with st.expander("Definitions"):
-        st.markdown(DEFINITIONS)
-    st.caption(verbatim(f"{presentation.spoken_of(document)} The address of this page holds the choice made here."))
+        show_blocks(definitions(settings).blocks, document)
+    st.caption("The address of this page holds the choice made here.")
 
 
 def _say_what_the_address_gets_wrong() -> None:
@@ -161,45 +148,3 @@ def mature_only(document: Row, confidence_level: float) -> Row:
         if row["mature_users"] < SMALL_GROUP <= row["users"]
     ]
     return document | {"rebooking": parts, "warnings": few + document["warnings"]}
-
-
-def _named(part: Row) -> list[Row]:
-    """The rows of the picture: every tier, and every group of several."""
-    return [
-        {"name": name, "label": presentation.percent(row["rate"])}
-        | {field: row[field] for field in ("rate", "ci_low", "ci_high")}
-        for name, row in presentation.named_rows(part)
-    ]
-
-
-def _table(document: Row, approach: str, maturity: str, settings: Settings) -> None:
-    header = ["Tier", "Users", "Rebooked", "Rate", f"{settings.confidence_level:.0%} interval", "Mature only"]
-    rows = presentation.rebooking_rows(document, approach)
-    if maturity == "mature":
-        header, rows = header[:-1], [row[:-1] for row in rows]
-    st.table([dict(zip(header, map(verbatim, row), strict=True)) for row in rows], border="horizontal", hide_index=True)
-
-
-def _comparison(comparison: Row, settings: Settings) -> None:
-    """Group A against group B: difference, ratios with intervals, p-value."""
-    a, b = "/".join(settings.group_a), "/".join(settings.group_b)
-
-    def between(name: str, written: Callable[[float], str]) -> str:
-        value, low, high = (comparison[f"{name}{end}"] for end in ("", "_ci_low", "_ci_high"))
-        if value is None:
-            return "–"
-        return (
-            written(value) if low is None or high is None else f"{written(value)} ({written(low)} to {written(high)})"
-        )
-
-    rows = {
-        "Difference in points": between("difference", lambda value: f"{value * 100:.1f}"),
-        "Relative risk": between("relative_risk", lambda value: f"{value:.2f}"),
-        "Odds ratio": between("odds_ratio", lambda value: f"{value:.2f}"),
-        "Chance": presentation.p_in_words(comparison["p_value"]),
-    }
-    st.table(
-        [{f"{a} against {b}": name, "Value (interval)": verbatim(value)} for name, value in rows.items()],
-        border="horizontal",
-        hide_index=True,
-    )

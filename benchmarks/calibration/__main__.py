@@ -65,19 +65,20 @@ FINDINGS = """
 What the tables say:
 
 - Fisher's test and Newcombe's interval do not hold as soon as mentors differ.
-- The test by mentor holds its level where the mentors of both groups have about as many users each. Where those of one
-  group have far more, it hardly rejects if these are the few, and rejects too often if these are the many: every deal
-  counts alike, though one that leaves a group few users makes larger differences by chance.
-- The standardised statistic corrects most of that, and finds as much as the plain one where that one holds. It is
-  `permutation_p_value(..., standardised=True)`. With five mentors and few users in a group it still rejects a little
-  too often.
-- The studentised statistic stays nearest to its level, at the price of what it finds: with 5 and 10 mentors it misses
-  differences that the others find, since five mentors hardly tell their own spread.
-- With three against three mentors no test can reject at 5 %: the smallest p-value is 0.1.
+- The test by mentor holds its level where the mentors of both groups have about as many users each, whether or not they
+  differ. Where those of the smaller group have far more, it rejects too rarely and finds little; where they have far
+  fewer, it rejects too often, most of all if mentors do not differ: every deal counts alike, though one that leaves a
+  group few users makes larger differences by chance.
+- The standardised statistic (`permutation_p_value(..., standardised=True)`) corrects most of that: it finds as much, to
+  a point, where the plain one holds, and more where that one rejects too rarely. Where the groups' mentors are unequal
+  in users it rejects a little too often still.
+- The studentised statistic stays near its level as well, at the price of what it finds: five mentors hardly tell their
+  own spread.
+- With three against three mentors nothing can be found at 5 %: the smallest p-value is 0.1.
 - The interval covers too rarely with three mentors against many where mentors differ much. Half of what is missing is
-  that of three rates from so skewed a distribution the low ones vary least; the rest that the correction for
-  independent users leaves the variance an eighth too small, and that degrees of freedom found from two variances, one
-  of them of three mentors, are sometimes far too many.
+  that of three rates from so skewed a distribution the low ones also vary least. The rest: the correction for
+  independent users leaves the variance of unequal mentors an eighth too small, and degrees of freedom combined from
+  two estimated variances, one of three mentors, are at times far too many.
 """
 
 

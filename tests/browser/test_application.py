@@ -19,6 +19,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from app.views import explanations
 from settings import PROJECT_ROOT
 from tests.conftest import HOSTILE_MENTOR
 from tests.test_answer import answer
@@ -27,7 +28,7 @@ HOST = "127.0.0.1"
 PATIENCE_MILLISECONDS = 20_000
 RUN_MILLISECONDS = 120_000
 # Of a page below the first, Streamlit tries its own addresses there before it finds them at the top.
-STREAMLIT_TRIES = re.compile(r"/(reliability|pipeline|history)/_stcore/(health|host-config)$")
+STREAMLIT_TRIES = re.compile(r"/[a-z_]+/_stcore/(health|host-config)$")
 
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
@@ -176,7 +177,7 @@ def test_rebooking(open_page, published):
     assert lines[0].startswith("approach,kind,name,users,rebooked,rate")
     assert any(line.startswith("bookings,group_a,Gold/Bronze,") for line in lines)
     page.get_by_text("Definitions").click()
-    expect(page.get_by_text("Association, not cause")).to_be_visible()
+    expect(page.get_by_text("Mature user:")).to_be_visible()
     check_accessibility(page)
 
     shared = open_page(page.url.split("/", 3)[3])
@@ -200,13 +201,33 @@ def test_an_empty_group_and_a_wrong_address_are_told_in_a_sentence(open_page, pu
 def test_reliability(open_page, published):
     overall = answer(published)["reliability"]["overall"]
     page = open_page("reliability")
-    expect(page.get_by_test_id("stMetric").first).to_contain_text(f"{overall['bookings']:,}")
-    expect(page.get_by_role("row", name=re.compile("^Cancellations"))).to_contain_text(re.compile("pass|fail"))
+    expect(page.get_by_role("row", name=re.compile("^all")).first).to_contain_text(f"{overall['bookings']:,}")
+    expect(page.get_by_role("row", name=re.compile("^cancellations"))).to_contain_text(re.compile("pass|fail"))
     expect(page.locator("[role=gridcell]", has_text=HOSTILE_MENTOR)).to_be_attached()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the rejected rows").click()
     assert HOSTILE_MENTOR in download.value.path().read_text(encoding="utf-8")
     check_accessibility(page)
+
+
+@pytest.mark.parametrize("name", explanations.CONTENT)
+def test_what_else_could_explain_the_answer(open_page, published, name):
+    title, _ = explanations.CONTENT[name]
+    page = open_page(name)
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible()
+    expect(page.get_by_role("table").first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as CSV").click()
+    header = download.value.path().read_text(encoding="utf-8").splitlines()[0]
+    assert header == "environment,as_of,section,table,row,column,value"
+    check_accessibility(page)
+    moment = page.get_by_role("textbox", name="As of")
+    moment.fill("2024-05-01")
+    moment.press("Enter")
+    expect(page.get_by_text("As of 2024-05-01T00:00:00Z")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"/{name}[?]as_of=2024-05-01"))
+    expect(open_page(page.url.split("/", 3)[3]).get_by_text("As of 2024-05-01T00:00:00Z")).to_be_visible()
 
 
 def test_history(open_page, published):
@@ -241,7 +262,7 @@ def test_pipeline_from_nothing_to_an_answer_and_back(open_page, application, tmp
     expect(page.get_by_text(f"{warehouse}, written")).to_be_visible()
     expect(page.get_by_test_id("stCode")).to_contain_text("prod is up to date")
     check_accessibility(page)
-    page.get_by_role("link", name="Rebooking").click()
+    page.get_by_role("link", name="Rebooking", exact=True).click()
     users = answer(warehouse)["rebooking"]["sessions"]["tiers"][0]["users"]
     expect(page.get_by_role("row", name=re.compile(r"^Gold \d"))).to_contain_text(str(users))
 

@@ -10,8 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from reporting.charts import CHARTS
-from reporting.report import Report, read_report, write_report
+from presentation.charts.catalogue import CHARTS
+from presentation.report import Report, read_report, write_report
 from settings import load_settings
 from tests.browser.conftest import chromium
 from tests.conftest import HOSTILE_MENTOR
@@ -120,6 +120,7 @@ def test_the_figures_are_those_of_the_answer(opened, report):
             span(row),
             *exact(row["shrunk_rate"]),
             span(row, "shrunk_ci"),
+            "few users" if row["users"] < 20 else "",
         ]
         for row in document["mentors"]["mentors"]
     }
@@ -149,7 +150,7 @@ def test_every_chart_is_drawn(opened, report):
         assert box["height"] > 60, name
         assert chart.locator("path[d]").count() > 3, name
         assert chart.locator("text", has_text="no data").count() == 0, name
-    texts = page.locator("#figure-rebooking_rates text").all_text_contents()
+    texts = page.locator("#figure-rebooking_sessions text").all_text_contents()
     for tier in report.document["rebooking"]["sessions"]["tiers"]:
         assert f"{tier['rate'] * 100:.1f} % of {tier['users']}" in texts
 
@@ -174,12 +175,12 @@ def test_nobody_is_shut_out(opened, scheme):
 
 def test_charts_follow_the_scheme(opened):
     for scheme, ink, surface in (
-        ("light", "rgb(27, 31, 36)", "rgb(255, 255, 255)"),
+        ("light", "rgb(16, 20, 24)", "rgb(255, 255, 255)"),
         ("dark", "rgb(232, 234, 237)", "rgb(21, 25, 29)"),
     ):
         page = opened(color_scheme=scheme)
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == surface
-        label = page.locator("#figure-rebooking_rates text", has_text="Gold").first
+        label = page.locator("#figure-rebooking_sessions text", has_text="Gold").first
         assert label.evaluate("element => getComputedStyle(element).fill") == ink
 
 

@@ -1,0 +1,33 @@
+"""The answer as text, in the format that was asked for; the libraries of the others are not loaded."""
+
+from __future__ import annotations
+
+import json
+
+from presentation.document import Row, settings_of
+from presentation.sections import sections
+from presentation.verdict import question
+from settings import Settings
+
+
+def answer_text(document: Row, settings: Settings, output: str, full: bool, colour: bool) -> str:
+    """The answer as `table`, `json`, `csv` or `markdown`.
+
+    Args:
+        full: CSV has every table, and not only the rebooking figures; the document is to be a full one.
+        colour: of a table.
+    """
+    if output == "json":
+        return json.dumps(document, indent=2) + "\n"
+    content = sections(document, settings_of(document, settings))
+    if output == "csv":
+        from presentation.renderers.csv import as_csv, rebooking_csv
+
+        return as_csv(document, content) if full else rebooking_csv(document)
+    if output == "markdown":
+        from presentation.renderers.markdown import as_markdown
+
+        return as_markdown(question(document), content)
+    from presentation.renderers.terminal import as_terminal
+
+    return as_terminal(content, colour)

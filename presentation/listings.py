@@ -1,0 +1,78 @@
+"""The lists that `history`, `status` and `diff` print: runs, environments, figures that differ."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from presentation.document import Row
+from presentation.renderers.csv import csv_text
+
+
+def history(runs: list[Row], output: str) -> str:
+    """The runs of the run log as `table`, one a line, or `json`."""
+    if output == "json":
+        return json.dumps(runs, indent=2)
+    cells = [("started (UTC)", "command", "outcome", "seconds", "loaded", "rejected", "remarks")]
+    for run in runs:
+        files = run.get("files", [])
+        seconds = run.get("duration_seconds")
+        warnings = len(run.get("warnings", []))
+        remark = run.get("error") or (f"{warnings} warning{'s' if warnings > 1 else ''}" if warnings else "")
+        cells.append(
+            (
+                run["started_at"][:19].replace("T", " "),
+                run["command"],
+                run["outcome"],
+                "–" if seconds is None else f"{seconds:.1f}",
+                *(f"{sum(file.get(name, 0) for file in files):,}" for name in ("rows_loaded", "rows_rejected")),
+                remark,
+            )
+        )
+    widths = [max(len(row[column]) for row in cells) for column in range(6)]
+    numbers = (3, 4, 5)
+    return "\n".join(
+        "  ".join(
+            cell if at == 6 else cell.rjust(widths[at]) if at in numbers else cell.ljust(widths[at])
+            for at, cell in enumerate(row)
+        ).rstrip()
+        for row in cells
+    )
+
+
+def status(environments: list[Row], output: str) -> str:
+    """How the environments stand as `table`, a paragraph each, or `json`."""
+    if output == "json":
+        return json.dumps({"environments": environments}, indent=2)
+    if not environments:
+        return "no environment was built yet; run: python cli.py refresh"
+    lines = []
+    for row in environments:
+        taken_in = row["taken_in"]
+        as_of = f"as of {row['as_of']}" if row["as_of"] else "no event yet"
+        lines.append(
+            f"{row['environment']}: {as_of}, {taken_in['loads']:,} loads and {taken_in['events']:,} events taken in"
+        )
+        lines += [f"  {remark}" for remark in row["remarks"] or ["up to date"]]
+    if any(row["taken_in"]["waiting_loads"] for row in environments):
+        lines.append("refresh, transform and sqlmesh run take in what waits; sqlmesh plan does for what it builds")
+    return "\n".join(lines)
+
+
+def differences(rows: list[tuple[str, Any, Any]], base: str, other: str, output: str) -> str:
+    """The figures that differ between two environments as `table`, `json` or `csv`, one a row."""
+    if output == "json":
+        return json.dumps([{"figure": name, base: before, other: after} for name, before, after in rows], indent=2)
+    if output == "csv":
+        return csv_text([("figure", base, other), *rows]).rstrip("\n")
+    if not rows:
+        return f"{other} gives the same figures as {base}"
+    cells = [("figure", base, other), *((name, _plain(before), _plain(after)) for name, before, after in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    return "\n".join(
+        f"{name:<{widths[0]}}  {before:>{widths[1]}}  {after:>{widths[2]}}".rstrip() for name, before, after in cells
+    )
+
+
+def _plain(value: Any) -> str:
+    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,36 @@
+"""The answer itself, and what it must not be taken for."""
+
+from __future__ import annotations
+
+from presentation.content import KeyFigures, Points, Section, written
+from presentation.document import Row, name_of
+from presentation.verdict import headline, spoken_of
+from presentation.wording import interval_in_words
+from settings import Settings
+
+
+def answer(document: Row, _: Settings) -> Section:
+    """The headline, of when and of which environment it speaks, and the figures a reader wants first."""
+    return Section("answer", "The answer", [headline(document), spoken_of(document), _key_figures(document)])
+
+
+def _key_figures(document: Row) -> KeyFigures:
+    by_sessions, reliability = document["rebooking"]["sessions"], document["reliability"]
+    comparison, statuses = by_sessions["comparison"], [check["status"] for check in reliability["checks"]]
+    interval = interval_in_words("points", comparison["difference_ci_low"], comparison["difference_ci_high"])
+    passed, judged = statuses.count("pass"), len(statuses) - statuses.count("no data")
+    return KeyFigures(
+        [
+            *(
+                (name_of(row), written("rate", row["rate"]), f"{row['rebooked']:,} of {row['users']:,} users rebook")
+                for row in by_sessions["groups"]
+            ),
+            ("difference", written("points", comparison["difference"]), f"points; {interval}"),
+            ("booking system", reliability["verdict"], f"{passed} of {judged} checks pass"),
+        ]
+    )
+
+
+def caveats(document: Row, _: Settings) -> Section:
+    """What its reader has to know."""
+    return Section("caveats", "Caveats", [Points(document["warnings"])])

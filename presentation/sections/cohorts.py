@@ -1,0 +1,90 @@
+"""Rebooking by the month of the first session."""
+
+from __future__ import annotations
+
+from presentation.content import Block, Column, Figure, Interval, Points, Section, Share, Table, written
+from presentation.document import SHOWN_MONTHS, Row, name_of, named_rows, shortened
+from presentation.wording import chance, facts_in_words, interval_at
+from settings import Settings
+
+TOO_EARLY = "too early"
+
+
+def cohorts(document: Row, settings: Settings) -> Section:
+    """The rate of each month, and whether it rises or falls."""
+    part = document["cohorts"]
+    names = list(dict.fromkeys(name for name, _ in named_rows(part)))
+    by_month: dict[str, dict[str, Row]] = {}
+    for name, row in named_rows(part):
+        by_month.setdefault(row["month"], {})[name] = row
+    months = sorted(by_month)
+    shown, earlier = months[-SHOWN_MONTHS:], months[:-SHOWN_MONTHS]
+
+    def rates(some: list[str]) -> list[list]:
+        return [[month, *(_rate(by_month[month][name]) for name in names)] for month in some]
+
+    def counts(some: list[str]) -> list[list]:
+        return [[month, name, *_counts(by_month[month][name])] for month in some for name in names]
+
+    drawn, _ = shortened(part["groups"], lambda row: row["month"], SHOWN_MONTHS)
+    described = facts_in_words(
+        (f"{name_of(row)}, {row['month']}", written("rate", row["rate"])) for row in drawn if row["rate"] is not None
+    )
+    blocks: list[Block] = [
+        "Users by the month of their first session. A month has a rate once the whole window of all its users is over.",
+        *_too_early(document),
+        Points([_trend(document, row, settings) for row in part["trend"]]),
+        Figure("cohorts", f"Rate of each mature month, with {interval_at(settings)}s", described),
+        Table(
+            "cohorts",
+            "Users who rebook, by month of the first session",
+            [Column("month"), *(Column(name, "rate") for name in names)],
+            rates(shown),
+            more=rates(earlier),
+        ),
+        Table(
+            "cohort_counts",
+            "The same with counts and intervals",
+            [
+                Column("month"),
+                Column("tier"),
+                Column("users", "count"),
+                Column("rebooked", "count"),
+                Column("rate", "rate"),
+                Column(interval_at(settings), "rate"),
+                Column("mature users", "count"),
+            ],
+            counts(shown),
+            keys=2,
+            is_essential=False,
+            more=counts(earlier),
+        ),
+    ]
+    return Section("cohorts", "Cohorts", blocks)
+
+
+def _rate(row: Row) -> Share | str | None:
+    if not row["users"]:
+        return None
+    return Share(row["rate"], row["users"]) if row["is_mature"] else TOO_EARLY
+
+
+def _counts(row: Row) -> list:
+    interval = Interval(row["ci_low"], row["ci_high"])
+    return [row["users"], row["rebooked"], row["rate"], interval, row["mature_users"]]
+
+
+def _too_early(document: Row) -> list[str]:
+    if document["parameters"]["window_days"] is None:
+        return [f"{TOO_EARLY.capitalize()}: without a limit it is never known who will not come back."]
+    if all(row["is_mature"] for row in document["cohorts"]["tiers"]):
+        return []
+    return [f"{TOO_EARLY.capitalize()}: some of the month's users may yet come back within the window."]
+
+
+def _trend(document: Row, row: Row, settings: Settings) -> str:
+    name = "/".join(document["parameters"][row["group"]])
+    if row["p_value"] is None:
+        return f"{name}: no trend can be tested."
+    direction = "rising" if row["statistic"] > 0 else "falling"
+    return f"{name}: {direction} from month to month; {chance('that', row['p_value'], settings)}."

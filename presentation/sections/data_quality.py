@@ -1,0 +1,29 @@
+"""What the loads read, took and rejected."""
+
+from __future__ import annotations
+
+from presentation.content import Block, Column, Section, Table
+from presentation.wording import words
+from warehouse.loads import LoadHistory
+
+
+def data_quality(loads: LoadHistory) -> Section:
+    """All loads of each source together, and the rejected rows by reason."""
+    fields = ("loads", "rows_read", "rows_loaded", "rows_known", "rows_duplicate", "rows_rejected")
+    blocks: list[Block] = [
+        "No row is dropped in silence: rows read = loaded + known already + duplicates + rejected.",
+        Table(
+            "loads",
+            "All loads of each source together",
+            [Column("source"), *(Column(field.removeprefix("rows_"), "count") for field in fields)],
+            [[words(source.source), *(getattr(source, field) for field in fields)] for source in loads.sources],
+        ),
+    ]
+    if loads.rejections:
+        columns = [Column("source"), Column("reason"), Column("rows", "count")]
+        rows = [[words(row.source), words(row.reason), row.rows] for row in loads.rejections]
+        blocks.append(Table("rejections", "Rejected rows by reason", columns, rows, keys=2))
+        blocks.append("python cli.py rejects lists them one by one.")
+    else:
+        blocks.append("No row was rejected.")
+    return Section("data_quality", "Data quality", blocks)

@@ -1,0 +1,139 @@
+"""Is the booking system reliable, and was it every week?"""
+
+from __future__ import annotations
+
+from presentation.content import Block, Column, Figure, Interval, Section, Table, written
+from presentation.document import SHOWN_WEEKS, Row, shortened
+from presentation.verdict import reliability_sentence
+from presentation.wording import CHECK_NAMES, facts_in_words, words
+from settings import Settings
+
+ALERTS_SHOWN = 10
+
+
+def reliability(document: Row, _: Settings) -> Section:
+    """The checks, and what became of the bookings."""
+    part = document["reliability"]
+    checks = [[CHECK_NAMES[c["name"]], c["value"], c["threshold"], c["status"]] for c in part["checks"]]
+    described = facts_in_words(
+        (name, f"{written('rate', value)} of at most {written('rate', threshold)}, {status}")
+        for name, value, threshold, status in checks
+    )
+    essential = ("bookings", "attended", "cancelled", "rescheduled", "no_show", "orphan")
+    counts = ("bookings", "attended", "cancelled", "rescheduled", "no_show", "upcoming", "orphan", "open")
+    rates = ("confirmation_rate", "no_show_rate", "cancellation_rate", "orphan_rate")
+    rows = [*((row["tier"], row) for row in part["tiers"]), ("all", part["overall"])]
+    overall = part["overall"]
+    return Section(
+        "reliability",
+        "Is the booking system reliable",
+        [
+            reliability_sentence(document),
+            Figure("reliability_checks", "Each rate against the highest that passes", described),
+            Table(
+                "reliability_checks",
+                "Checks",
+                [Column("check"), Column("rate", "rate"), Column("at most", "rate"), Column("status", "status")],
+                checks,
+            ),
+            Table(
+                "bookings",
+                "What became of the bookings",
+                [Column("tier"), *(Column(words(name), "count", name in essential) for name in counts)],
+                [[name, *(row[count] for count in counts)] for name, row in rows],
+            ),
+            Table(
+                "booking_rates",
+                "The same as rates",
+                [Column("tier"), *(Column(words(name), "rate") for name in rates)],
+                [[name, *(row[rate] for rate in rates)] for name, row in rows],
+                is_essential=False,
+            ),
+            f"Of {overall['sessions']:,} sessions {overall['estimated_ends']:,} have no recorded end "
+            f"({written('rate', overall['estimated_end_rate'])}). Events of users that no export has: "
+            f"{overall['unknown_user_events']:,}; of mentors that no sheet has: {overall['unknown_mentor_events']:,}.",
+        ],
+    )
+
+
+def reliability_in_time(document: Row, _: Settings) -> Section:
+    """The weeks with their control limits, how long requests wait, and how soon they are cancelled."""
+    part = document["reliability_in_time"]
+    return Section(
+        "reliability_in_time",
+        "The booking system week by week",
+        [
+            "By week of the request. Within its control limits a week differs from the others by no more than chance.",
+            *_alerts(part["control_charts"]),
+            Figure("reliability_in_time", "Rates by week with their control limits", _described(part)),
+            _weeks(part["weeks"]),
+            _delays(part["delays"]),
+            Table(
+                "cancellations_by_lead_time",
+                "Cancellations by time since the request",
+                [Column("time"), Column("cancelled", "count"), Column("of which rescheduled", "count")],
+                [
+                    [row["lead_time"], row["cancelled"], row["rescheduled"]]
+                    for row in part["cancellations_by_lead_time"]
+                ],
+            ),
+        ],
+    )
+
+
+def _alerts(charts: list[Row]) -> list[Block]:
+    """The weeks outside their control limits; only CSV has more of them than the latest."""
+    alerts = [point | {"rate": chart["rate"]} for chart in charts for point in chart["points"] if point["is_alert"]]
+    if not alerts:
+        return ["No week lies outside the control limits."]
+    shown, earlier = shortened(alerts, lambda row: row["week"], ALERTS_SHOWN)
+
+    def rows(some: list[Row]) -> list[list]:
+        return [[CHECK_NAMES[r["rate"]], r["week"], r["value"], Interval(r["lower"], r["upper"])] for r in some]
+
+    columns = [Column("rate"), Column("week"), Column("value", "rate"), Column("expected", "rate")]
+    caption = "Weeks outside the control limits"
+    return [Table("alerts", caption, columns, rows(shown), keys=2, more=rows(earlier))]
+
+
+def _described(part: Row) -> str:
+    def weeks(chart: Row) -> str:
+        alerts = [point for point in chart["points"] if point["is_alert"]]
+        named = [f"{written('rate', point['value'])} in the week of {point['week']}" for point in alerts]
+        return ", ".join(named) or "no week outside its limits"
+
+    charts = part["control_charts"]
+    return facts_in_words(
+        (CHECK_NAMES[chart["rate"]], f"{written('rate', chart['center'])} overall, {weeks(chart)}") for chart in charts
+    )
+
+
+def _weeks(weeks: list[Row]) -> Table:
+    # What is upcoming or open is left to the table by tier: these are of the last weeks alone.
+    counts = ("bookings", "attended", "cancelled", "no_show", "orphan")
+    rates = ("cancellation_rate", "no_show_rate", "orphan_rate")
+
+    def rows(some: list[Row]) -> list[list]:
+        return [[row["week"], *(row[name] for name in (*counts, *rates))] for row in some]
+
+    shown, earlier = shortened(weeks, lambda row: row["week"], SHOWN_WEEKS)
+    columns = [Column("week")]
+    columns += [Column(words(name), "count", name in ("bookings", "attended")) for name in counts]
+    columns += [Column(words(name), "rate") for name in rates]
+    caption = "Bookings by week of the request (Monday)"
+    return Table("weeks", caption, columns, rows(shown), more=rows(earlier))
+
+
+def _delays(delays: list[Row]) -> Table:
+    columns = [Column("tier")]
+    for count, end in (("confirmed", "confirmation"), ("attended", "session")):
+        columns.append(Column(count, "count"))
+        columns += [Column(f"{quantile} to {end}", "hours") for quantile in ("median", "90 %")]
+    rows = [
+        [
+            row["tier"] or "all",
+            *(row[name][of] for name in ("confirmation_hours", "session_hours") for of in ("n", "median", "p90")),
+        ]
+        for row in delays
+    ]
+    return Table("delays", "Hours from the request to its confirmation, and to the session", columns, rows)

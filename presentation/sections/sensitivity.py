@@ -1,0 +1,47 @@
+"""Does another way of counting change the conclusion?"""
+
+from __future__ import annotations
+
+from presentation.content import Column, Figure, Interval, Section, Table
+from presentation.document import Row
+from presentation.verdict import robustness
+from presentation.wording import against, difference_in_words, facts_in_words, interval_at
+from settings import Settings
+
+
+def sensitivity(document: Row, settings: Settings) -> Section:
+    """The difference between the groups under each other choice of definitions."""
+    rows = document["sensitivity"]["variants"]
+    counts = [(group, count) for group in ("group_a", "group_b") for count in ("users", "rebooked")]
+    described = facts_in_words((row["name"], _in_words(row)) for row in rows)
+    table = Table(
+        "sensitivity",
+        f"The difference in other ways of counting: {against(document)}",
+        [
+            Column("way of counting"),
+            *(Column(f"{count} {group[-1]}", "count", is_essential=False) for group, count in counts),
+            Column("points", "points"),
+            Column(interval_at(settings), "points"),
+            Column("p", "p_value"),
+            Column("conclusion"),
+        ],
+        [
+            [
+                row["name"],
+                *(row[f"{group}_{count}"] for group, count in counts),
+                row["difference"],
+                Interval(row["difference_ci_low"], row["difference_ci_high"]),
+                row["p_value"],
+                row["conclusion"],
+            ]
+            for row in rows
+        ],
+    )
+    figure = Figure("sensitivity", f"Difference between the groups, with {interval_at(settings)}s", described)
+    return Section("sensitivity", "Other ways of counting", [*robustness(document), figure, table])
+
+
+def _in_words(row: Row) -> str:
+    if row["difference"] is None:
+        return row["conclusion"]
+    return f"{difference_in_words(row)}, {row['conclusion']}"

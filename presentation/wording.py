@@ -1,0 +1,87 @@
+"""Names and phrases that several sections share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from presentation.content import written
+from presentation.document import Row, group_names
+from settings import Settings
+
+CHECK_NAMES = {
+    "orphan_rate": "requests never answered",
+    "no_show_rate": "no-shows",
+    "cancellation_rate": "cancellations",
+    "estimated_end_rate": "sessions without a recorded end",
+}
+STRATA_NAMES = {"company": "same company", "month": "same first month", "company_size": "same company size"}
+
+
+def p_in_words(value: float, is_shown: bool) -> str:
+    """What the p-value says of chance, in words; `is_shown`: it lies below the significance level."""
+    size = "p < 0.0001" if value < 0.0001 else f"p = {written('p_value', value)}"
+    if not is_shown:
+        return f"could well be chance ({size})"
+    return f"very unlikely to be chance ({size})" if value < 0.01 else f"unlikely to be chance ({size})"
+
+
+def chance(subject: str, p_value: float, settings: Settings) -> str:
+    """What a p-value says of the subject, as a clause."""
+    is_shown = p_value < settings.significance_level
+    return f"{subject} {'is ' if is_shown else ''}{p_in_words(p_value, is_shown)}"
+
+
+def words(name: str) -> str:
+    """A name of a column or a reason, as words.
+
+    >>> words("no_show_rate"), words("user_id_is_no_integer")
+    ('no-show rate', 'user id is no integer')
+    """
+    return name.replace("no_show", "no-show").replace("_", " ")
+
+
+def against(document: Row) -> str:
+    """The groups compared, as a phrase."""
+    a, b = group_names(document)
+    return f"{a} (a) against {b} (b)"
+
+
+def within(document: Row) -> str:
+    """The window as a phrase; nothing where there is no limit."""
+    days = document["parameters"]["window_days"]
+    return "" if days is None else f" within {count_of(days, 'day')}"
+
+
+def interval_at(settings: Settings) -> str:
+    """The heading of a column of intervals."""
+    return f"{settings.confidence_level * 100:g} % interval"
+
+
+def count_of(number: int, unit: str) -> str:
+    """A number of units, one in the singular."""
+    return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
+
+
+def interval_in_words(kind: str, low: float | None, high: float | None) -> str:
+    """Both bounds of an interval in a sentence."""
+    return f"{written(kind, low)} to {written(kind, high)}"
+
+
+def difference_in_words(row: Row, name: str = "interval") -> str:
+    """A difference between the groups with its interval."""
+    interval = interval_in_words("points", row["difference_ci_low"], row["difference_ci_high"])
+    return f"{written('points', row['difference'])} points, {name} {interval}"
+
+
+def rate_in_words(row: Row) -> str:
+    """A rate with its interval, in words."""
+    if not row["users"]:
+        return "no users"
+    interval = interval_in_words("rate", row["ci_low"], row["ci_high"])
+    return f"{written('rate', row['rate'])} of {row['users']:,} users, interval {interval}"
+
+
+def facts_in_words(facts: Iterable[tuple[str, str]]) -> str:
+    """What a chart shows, for those who do not see it."""
+    sentence = "; ".join(f"{name}: {fact}" for name, fact in facts)
+    return f"{sentence}." if sentence else "No data."
