@@ -25,7 +25,7 @@ def sheet(real_data: Path) -> list[dict[str, str]]:
 
 @pytest.fixture
 def tiers(real_data: Path, sheet) -> dict[str, list[tuple[int, int]]]:
-    """By tier, of each mentor the users whose first session was with him, and how many came again within 30 days."""
+    """By tier, of each mentor how many users had their first session there, and came again within 30 days."""
     sessions = defaultdict(set)
     for event in json.loads((real_data / "booking_events.json").read_text(encoding="utf-8")):
         if event["event_type"].strip().lower() == "session_started":
