@@ -17,6 +17,7 @@ TYPES = {
     "float64": "DOUBLE",
     "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMP",
+    "decimal(18, 4)": "DECIMAL(18, 4)",
 }
 
 

@@ -54,6 +54,7 @@ def differs(result: MentorComparison) -> DifferenceOfRates:
         "difference_ci_low": result.difference_ci_low,
         "difference_ci_high": result.difference_ci_high,
         "p_value": result.p_value,
+        "p_value_standardised": result.p_value_standardised,
         "smallest_p_value": result.smallest_p_value,
         "group_a_mentors": result.group_a_mentors,
         "group_b_mentors": result.group_b_mentors,
@@ -62,11 +63,12 @@ def differs(result: MentorComparison) -> DifferenceOfRates:
 
 def conclude(result: MentorComparison, significance_level: float) -> Conclusion:
     """What a comparison shows of group a."""
-    if result.difference is None or result.p_value is None or result.smallest_p_value is None:
+    p_values = result.p_value, result.p_value_standardised
+    if result.difference is None or result.smallest_p_value is None or None in p_values:
         return "no_data"
     if result.smallest_p_value >= significance_level:
         return "too_few_mentors"
-    if result.p_value >= significance_level:
+    if any(p_value is None or p_value >= significance_level for p_value in p_values):
         return "not_shown"
     return "higher" if result.difference > 0 else "lower"
 

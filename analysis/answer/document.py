@@ -16,6 +16,7 @@ from analysis.answer.confounding import confounding_section
 from analysis.answer.mentors import mentors_section
 from analysis.answer.rebooking import intent_section, pairwise_section, power_section, rebooking_section
 from analysis.answer.reliability import reliability_in_time_section, reliability_section
+from analysis.answer.robustness import robustness_section
 from analysis.answer.schema.document import Answer, FullSections, TakenIn
 from analysis.answer.schema.explanations import StratifiedBy
 from analysis.answer.schema.rebooking import Rebooking
@@ -23,16 +24,20 @@ from analysis.answer.schema.reliability import Reliability
 from analysis.answer.sensitivity import OTHER_ATTRIBUTION, other_windows, sensitivity_section
 from analysis.answer.tiers import Row
 from analysis.answer.time_to_rebooking import time_to_rebooking_section
+from analysis.metrics.balance import balance_counts
 from analysis.metrics.cohorts import cohort_counts
 from analysis.metrics.confounding import stratum_counts, with_company, with_month
 from analysis.metrics.intent import intent_counts, user_intents
 from analysis.metrics.marts import Marts, latest_marts, marts_at
-from analysis.metrics.mentors import mentor_counts
+from analysis.metrics.mentors import hourly_rates, mentor_counts
 from analysis.metrics.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
 from analysis.metrics.reliability import (
     booking_outcomes,
     cancellation_counts,
+    clock_counts,
     delay_quantiles,
+    double_booking_counts,
+    property_counts,
     reliability_counts,
     session_counts,
     unknown_counts,
@@ -94,7 +99,10 @@ def answer(
     window_days, attribution = settings.rebooking_window_days, settings.tier_attribution
 
     of_sessions = session_counts(marts.sessions, marts.as_of, settings.max_session_hours)
-    (totals,) = _rows(of_sessions.cross_join(unknown_counts(events, marts.users, marts.mentors)))
+    double_booked = double_booking_counts(marts.sessions, marts.users)
+    unknown = unknown_counts(events, marts.users, marts.mentors)
+    (totals,) = _rows(of_sessions.cross_join(double_booked).cross_join(unknown))
+    (properties,) = _rows(property_counts(marts.bookings, marts.sessions))
 
     def outcomes_of(visits: Table) -> Table:
         return with_tier(user_outcomes(visits, window_days, marts.as_of), marts.mentors, attribution, "first_at")
@@ -126,7 +134,9 @@ def answer(
             "sessions": rebooking_section(counts, settings),
             "bookings": rebooking_section(by_approach["bookings"], settings),
         }
-        reliability = reliability_section(_rows(reliability_counts(booked)), totals, settings)
+        reliability = reliability_section(
+            _rows(reliability_counts(booked)), totals, _rows(clock_counts(events)), properties, settings
+        )
         document: Answer = {
             "parameters": {
                 "environment": built.environment,
@@ -144,15 +154,17 @@ def answer(
             "rebooking": rebooking,
             "intent": intent_section(_rows(intent_counts(outcomes, intents)), settings),
             "reliability": reliability,
-            "warnings": _warnings(rebooking, reliability, settings),
+            "warnings": _warnings(rebooking, reliability, _left_out(counts), settings),
             "sensitivity": sensitivity_section(counts, by_approach, settings),
         }
         if full:
-            document = {**document, **_more(outcomes, counts, booked, marts, settings)}
+            document = {**document, **_more(outcomes, counts, booked, reliability, marts, settings)}
     return document
 
 
-def _more(outcomes: Table, counts: list[Row], booked: Table, marts: Marts, settings: Settings) -> FullSections:
+def _more(
+    outcomes: Table, counts: list[Row], booked: Table, reliability: Reliability, marts: Marts, settings: Settings
+) -> FullSections:
     """What only the full answer has."""
     strata: dict[StratifiedBy, tuple[Table, str]] = {
         "company": (with_company(outcomes, marts.users), "company_id"),
@@ -171,10 +183,17 @@ def _more(outcomes: Table, counts: list[Row], booked: Table, marts: Marts, setti
         "mentors": mentors_section(_rows(mentor_counts(outcomes)), settings),
         "power": power_section(counts, settings),
         "pairwise": pairwise_section(counts, settings),
+        "robustness": robustness_section(
+            counts,
+            _rows(hourly_rates(marts.mentors)),
+            _rows(balance_counts(outcomes, marts.users, marts.sessions)),
+            settings,
+        ),
         "reliability_in_time": reliability_in_time_section(
             _rows(weekly_counts(booked, marts.as_of, settings.no_show_grace_days, settings.orphan_grace_days)),
             _rows(delay_quantiles(booked)),
             _rows(cancellation_counts(booked)),
+            reliability["clock"],
         ),
     }
 
@@ -196,19 +215,35 @@ def _by_approach(counts: dict[str, Table]) -> dict[str, list[Row]]:
     return {name: [row for row in rows if row["approach"] == name] for name in counts}
 
 
-def _warnings(rebooking: Rebooking, reliability: Reliability, settings: Settings) -> list[str]:
+def _left_out(counts: list[Row]) -> int:
+    """Users of mentors who had no tier yet at the first session, and have one now."""
+    return sum(row["users"] for row in counts if row["tier"] is None and row["other_tier"] is not None)
+
+
+def _warnings(rebooking: Rebooking, reliability: Reliability, left_out: int, settings: Settings) -> list[str]:
     found = []
     for group in rebooking["sessions"]["groups"]:
         name = "/".join(group["tiers"])
-        if group["users"] < SMALL_GROUP:
-            found.append(f"Few users of {name}, so the interval is wide: {group['users']}.")
-        immature = group["users"] - group["mature_users"]
-        if immature and settings.rebooking_window_days is not None:
-            found.append(f"Users of {name} still inside their window, who may yet rebook: {immature:,}.")
+        if not group["users"]:
+            found.append(f"No user had a first session with a mentor of {name}.")
+        elif group["users"] < SMALL_GROUP:
+            found.append(f"Few users of {name}, so the interval of their rate is wide: {group['users']}.")
+        if group["may_yet_rebook"] and settings.rebooking_window_days is None:
+            found.append(f"Users of {name} who have not come back, and may yet do so: {group['may_yet_rebook']:,}.")
+        elif group["may_yet_rebook"]:
+            found.append(f"Users of {name} still inside their window, who may yet rebook: {group['may_yet_rebook']:,}.")
+    if settings.tier_attribution == "at_session":
+        found.append("Mentors count with the tier that they had at the first session, not with their latest one.")
+        if left_out:
+            found.append(f"Users left out, since their mentor had no tier yet at the first session: {left_out:,}.")
     overall = reliability["overall"]
     if overall["unknown_user_events"]:
-        found.append(f"Events of users whom the export does not know: {overall['unknown_user_events']:,}.")
+        found.append(f"Events of users that no export has: {overall['unknown_user_events']:,}.")
     if overall["unknown_mentor_events"]:
-        found.append(f"Events of mentors whom no sheet knew: {overall['unknown_mentor_events']:,}.")
+        found.append(f"Events of mentors that no sheet has: {overall['unknown_mentor_events']:,}.")
+    coarse = [clock for clock in reliability["clock"] if clock["is_coarse"]]
+    if coarse:
+        shares = ", ".join(f"{row['event_type']} ({row['at_midnight']:,} of {row['events']:,})" for row in coarse)
+        found.append(f"Times of day are missing, so no hours are measured from these events: {shares} are at midnight.")
     found.append("Users chose their mentors: a difference between tiers is an association, not proof of a cause.")
     return found

@@ -9,6 +9,7 @@ from analysis.answer.schema.reliability import (
     Check,
     CheckedRate,
     CheckStatus,
+    Clock,
     ControlChart,
     Delay,
     OutcomeCounts,
@@ -17,44 +18,88 @@ from analysis.answer.schema.reliability import (
     Quantiles,
     Reliability,
     ReliabilityInTime,
+    Verdict,
     Week,
 )
 from analysis.answer.tiers import Row
 from analysis.metrics.reliability import LEAD_TIMES
-from analysis.statistics.proportions import rate
+from analysis.statistics.proportions import rate, wilson_interval
 from analysis.statistics.trend import p_chart
 from settings import Settings, known_tiers
 
 
-def reliability_section(rows: list[Row], totals: Row, settings: Settings) -> Reliability:
+def reliability_section(
+    rows: list[Row], totals: Row, clocks: list[Row], properties: Row, settings: Settings
+) -> Reliability:
     """What became of the bookings by tier and overall, and whether each rate passes its threshold.
 
     Args:
         rows: rows of `reliability_counts`.
-        totals: the rows of `session_counts` and `unknown_counts` in one.
+        totals: the rows of `session_counts`, `double_booking_counts` and `unknown_counts` in one.
+        clocks: rows of `clock_counts`.
+        properties: the row of `property_counts`.
     """
+    figures = _figures(rows)
+    ended = totals["sessions"] - totals["running"]
     overall: OverallReliability = {
-        **_figures(rows),
+        **figures,
         "sessions": totals["sessions"],
+        "recorded_ends": totals["recorded_ends"],
         "estimated_ends": totals["estimated_ends"],
-        "estimated_end_rate": rate(totals["estimated_ends"], totals["sessions"] - totals["running"]),
+        "running": totals["running"],
+        "estimated_end_rate": rate(totals["estimated_ends"], ended),
+        "double_booked": totals["double_booked"],
+        "double_booked_same_company": totals["double_booked_same_company"],
+        "double_booking_rate": rate(totals["double_booked"], totals["recorded_ends"]),
+        "walk_ins": totals["walk_ins"],
         "unknown_user_events": totals["unknown_user_events"],
         "unknown_mentor_events": totals["unknown_mentor_events"],
     }
-    thresholds: dict[CheckedRate, float] = {
-        "orphan_rate": settings.max_orphan_rate,
-        "no_show_rate": settings.max_no_show_rate,
-        "cancellation_rate": settings.max_cancellation_rate,
-        "estimated_end_rate": settings.max_estimated_end_rate,
-    }
-    checks = [_check(name, overall[name], threshold) for name, threshold in thresholds.items()]
-    statuses = {check["status"] for check in checks}
+    shares = _shares(figures)
+    checks = [
+        _check("orphan_rate", shares["orphan_rate"], settings.max_orphan_rate, settings),
+        _check("no_show_rate", shares["no_show_rate"], settings.max_no_show_rate, settings),
+        _check("cancellation_rate", shares["cancellation_rate"], settings.max_cancellation_rate, settings),
+        _check("estimated_end_rate", (totals["estimated_ends"], ended), settings.max_estimated_end_rate, settings),
+        _check(
+            "double_booking_rate",
+            (totals["double_booked"], totals["recorded_ends"]),
+            settings.max_double_booking_rate,
+            settings,
+            decides=False,
+        ),
+    ]
     return {
         "tiers": [{"tier": tier, **_figures(row for row in rows if row["tier"] == tier)} for tier in known_tiers()],
         "overall": overall,
+        "clock": [
+            {
+                "event_type": row["event_type"],
+                "events": row["events"],
+                "at_midnight": row["at_midnight"],
+                "is_coarse": row["at_midnight"] > settings.coarse_clock_share * row["events"],
+            }
+            for row in sorted(clocks, key=lambda row: row["event_type"])
+        ],
+        "properties": {
+            "agreed_starts": properties["agreed_starts"],
+            "requested_durations": properties["requested_durations"],
+            "named_cancellers": properties["named_cancellers"],
+            "cancellation_reasons": properties["cancellation_reasons"],
+            "ends_by_duration": properties["ends_by_duration"],
+        },
         "checks": checks,
-        "verdict": "unreliable" if "fail" in statuses else "reliable" if "pass" in statuses else "no data",
+        "verdict": _verdict([check["status"] for check in checks if check["decides"]]),
     }
+
+
+def _verdict(statuses: list[CheckStatus]) -> Verdict:
+    judged = [status for status in statuses if status != "no_data"]
+    if "fail" in judged:
+        return "not_reliable"
+    if not judged:
+        return "no_data"
+    return "reliable" if set(judged) == {"pass"} else "not_settled"
 
 
 def _outcomes(rows: Iterable[Row]) -> OutcomeCounts:
@@ -66,6 +111,7 @@ def _outcomes(rows: Iterable[Row]) -> OutcomeCounts:
     return {
         "bookings": total("bookings"),
         "attended": total("attended"),
+        "missing_confirmations": total("missing_confirmations"),
         "cancelled": total("cancelled"),
         "rescheduled": total("rescheduled"),
         "no_show": total("no_show"),
@@ -96,37 +142,65 @@ def _figures(rows: Iterable[Row]) -> OutcomeFigures:
     }
 
 
-def _check(name: CheckedRate, value: float | None, threshold: float) -> Check:
-    status: CheckStatus = "no data" if value is None else "pass" if value <= threshold else "fail"
-    return {"name": name, "value": value, "threshold": threshold, "status": status}
+def _check(
+    name: CheckedRate, share: tuple[int, int], threshold: float, settings: Settings, decides: bool = True
+) -> Check:
+    value = rate(*share)
+    low, high = wilson_interval(*share, settings.confidence_level)
+    status: CheckStatus = "not_settled"
+    if low is None or high is None:
+        status = "no_data"
+    elif high <= threshold:
+        status = "pass"
+    elif low > threshold:
+        status = "fail" if decides else "warn"
+    return {
+        "name": name,
+        "value": value,
+        "ci_low": low,
+        "ci_high": high,
+        "threshold": threshold,
+        "status": status,
+        "decides": decides,
+    }
 
 
-def reliability_in_time_section(weeks: list[Row], delays: list[Row], cancellations: list[Row]) -> ReliabilityInTime:
+def reliability_in_time_section(
+    weeks: list[Row], delays: list[Row], cancellations: list[Row], clocks: list[Clock]
+) -> ReliabilityInTime:
     """Outcomes week by week with control charts, how long requests wait, and how soon they are cancelled.
+
+    No hours are measured from a clock that is coarse.
 
     Args:
         weeks: rows of `weekly_counts`.
         delays: rows of `delay_quantiles`.
         cancellations: rows of `cancellation_counts`.
     """
-    by_week = [_week(row) for row in sorted(weeks, key=lambda row: row["week"])]
+    weeks = sorted(weeks, key=lambda row: row["week"])
+    by_week = [_week(row) for row in weeks]
+    coarse = {clock["event_type"] for clock in clocks if clock["is_coarse"]}
+
+    def ripe(name: ChartedRate) -> list[Week]:
+        return [week for week, row in zip(by_week, weeks, strict=True) if row[f"is_{name}_ripe"]]
+
     waited = {row["tier"]: row for row in delays}
     soon = {row["lead_time"]: row for row in cancellations}
     return {
         "weeks": by_week,
         "control_charts": [
-            _chart("cancellation_rate", by_week),
-            _chart("no_show_rate", by_week),
-            _chart("orphan_rate", by_week),
+            _chart("cancellation_rate", ripe("cancellation_rate")),
+            _chart("no_show_rate", ripe("no_show_rate")),
+            _chart("orphan_rate", ripe("orphan_rate")),
         ],
-        "delays": [_delay(tier, waited.get(tier)) for tier in (*known_tiers(), None)],
+        "delays": [_delay(tier, waited.get(tier), coarse) for tier in (*known_tiers(), None)],
         "cancellations_by_lead_time": [
             {
                 "lead_time": name,
                 "cancelled": soon[name]["cancelled"] if name in soon else 0,
                 "rescheduled": soon[name]["rescheduled"] if name in soon else 0,
             }
-            for name in LEAD_TIMES
+            for name in ([] if coarse & {"booking_requested", "booking_cancelled"} else LEAD_TIMES)
         ],
     }
 
@@ -164,10 +238,14 @@ def _chart(name: ChartedRate, weeks: list[Week]) -> ControlChart:
     }
 
 
-def _delay(tier: str | None, row: Row | None) -> Delay:
-    def quantiles(name: str) -> Quantiles:
-        if row is None:
-            return {"n": 0, "median": None, "p90": None}
+def _delay(tier: str | None, row: Row | None, coarse: set[str]) -> Delay:
+    def quantiles(name: str, end: str) -> Quantiles:
+        if row is None or coarse & {"booking_requested", end}:
+            return {"n": row[f"{name}_n"] if row else 0, "median": None, "p90": None}
         return {"n": row[f"{name}_n"], "median": row[f"{name}_median"], "p90": row[f"{name}_p90"]}
 
-    return {"tier": tier, "confirmation_hours": quantiles("confirmation"), "session_hours": quantiles("session")}
+    return {
+        "tier": tier,
+        "confirmation_hours": quantiles("confirmation", "booking_confirmed"),
+        "session_hours": quantiles("session", "session_started"),
+    }

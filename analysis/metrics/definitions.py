@@ -11,6 +11,7 @@ from pathlib import Path
 
 # The modules that say what is counted; the others bring counts home and put the answer together.
 METRICS = (
+    "balance",
     "cohorts",
     "confounding",
     "intent",

@@ -52,6 +52,7 @@ COLUMNS = {
     "dim_mentors": {
         "mentor_id": "string",
         "tier": "string",
+        "hourly_rate": "decimal(18, 4)",
         "valid_from": "timestamp",
         "valid_to": "timestamp",
         "loaded_at": "timestamp",
@@ -111,7 +112,8 @@ class Marts:
 
     `sessions` and `bookings` are shaped like the facts. `users` has one row per known user, `user_id,
     company_id, status`. `mentors` has one row per version of a mentor that has begun, `mentor_id, tier,
-    valid_from`. `events` has one row per event, `event_id, user_id, mentor_id, occurred_at, event_type, load_id`.
+    hourly_rate, valid_from`. `events` has one row per event, `event_id, user_id, mentor_id, occurred_at, event_type,
+    load_id`.
     """
 
     as_of: Moment
@@ -234,4 +236,4 @@ def _users_at(versions: Table, moment: Moment) -> Table:
 
 
 def _mentors_at(versions: Table, moment: Moment) -> Table:
-    return versions.filter(versions.valid_from <= moment).select("mentor_id", "tier", "valid_from")
+    return versions.filter(versions.valid_from <= moment).select("mentor_id", "tier", "hourly_rate", "valid_from")

@@ -14,3 +14,9 @@ def mentor_counts(outcomes: Table) -> Table:
     to any mentor. By the tier held at the first session a mentor may have a row in more than one tier.
     """
     return rebooking_counts(outcomes, "mentor_id", "tier")
+
+
+def hourly_rates(mentors: Table) -> Table:
+    """One row per mentor with a rate: `mentor_id, hourly_rate`, the latest that a sheet gave."""
+    priced = mentors.filter(mentors.hourly_rate.notnull())
+    return priced.group_by("mentor_id").agg(hourly_rate=priced.hourly_rate.argmax(priced.valid_from).cast("float64"))

@@ -1,7 +1,7 @@
 """How wrong could a comparison by mentor be? What would have to be otherwise for its conclusion to fall.
 
 Counts are `(events, n)` a mentor, as in `by_mentor`. A conclusion at a level is the sign of the difference where
-the p-value by mentor is below it, else 0.
+both p-values by mentor, the plain and the standardised one, are below it, else 0.
 """
 
 from __future__ import annotations
@@ -265,7 +265,7 @@ def conclusion(counts_a: Counts, counts_b: Counts, significance_level: float = 0
         ValueError: a count of events is negative or above its n.
     """
     a, b = (np.stack(mentor_counts(counts)) for counts in (counts_a, counts_b))
-    if not (a.size and b.size) or _p_value(a, b) >= significance_level:
+    if not (a.size and b.size) or max(_p_value(a, b), _p_value(a, b, True)) >= significance_level:
         return 0
     return 1 if _difference(a, b) > 0 else -1
 
@@ -274,9 +274,9 @@ def _difference(a: np.ndarray, b: np.ndarray) -> float:
     return float(a[0].sum() / a[1].sum() - b[0].sum() / b[1].sum())
 
 
-def _p_value(a: np.ndarray, b: np.ndarray) -> float:
+def _p_value(a: np.ndarray, b: np.ndarray, standardised: bool = False) -> float:
     events, n = np.hstack([a, b])
-    return permutation_p_value(events, n, np.arange(n.size) < a.shape[1])
+    return permutation_p_value(events, n, np.arange(n.size) < a.shape[1], standardised)
 
 
 def _events_to_take(group: np.ndarray, other: np.ndarray, significance_level: float) -> int:
@@ -293,7 +293,8 @@ def _events_to_take(group: np.ndarray, other: np.ndarray, significance_level: fl
         before[order] = np.cumsum(events[order]) - events[order]
         left = events[:, np.newaxis] - np.clip(numbers - before[:, np.newaxis], 0, events[:, np.newaxis])
         changed = np.vstack([left, np.repeat(other[:1].T, numbers.size, axis=1)])
-        p_values = permutation_p_values(changed, np.broadcast_to(all_n, changed.shape), mentors, of_group)
+        dealt = changed, np.broadcast_to(all_n, changed.shape), mentors, of_group
+        p_values = np.maximum(permutation_p_values(*dealt), permutation_p_values(*dealt, standardised=True))
         is_higher = left.sum(axis=0) * other[1].sum() > other[0].sum() * n.sum()
         has_fallen: np.ndarray = ~is_higher | (p_values >= significance_level)
         return has_fallen

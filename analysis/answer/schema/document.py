@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from analysis.answer.schema.explanations import Cohorts, Confounding, Mentors, Pair, Power, TimeToRebooking
 from analysis.answer.schema.rebooking import Intent, Rebooking, Sensitivity
 from analysis.answer.schema.reliability import Reliability, ReliabilityInTime
+from analysis.answer.schema.robustness import Robustness
 from analysis.answer.schema.rows import Count
 
 
@@ -70,6 +71,8 @@ class FullSections(TypedDict, total=False):
     """What samples of this size can show."""
     pairwise: list[Pair]
     """Every pair of tiers compared."""
+    robustness: Robustness
+    """How wrong the comparison could be."""
     reliability_in_time: ReliabilityInTime
     """What became of the bookings week by week."""
 

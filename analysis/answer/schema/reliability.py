@@ -8,8 +8,9 @@ from typing_extensions import TypedDict
 
 from analysis.answer.schema.rows import Count, Fraction, NotNegative, OfTier
 
-CheckedRate = Literal["orphan_rate", "no_show_rate", "cancellation_rate", "estimated_end_rate"]
-CheckStatus = Literal["pass", "fail", "no data"]
+CheckedRate = Literal["orphan_rate", "no_show_rate", "cancellation_rate", "estimated_end_rate", "double_booking_rate"]
+CheckStatus = Literal["pass", "fail", "warn", "not_settled", "no_data"]
+Verdict = Literal["reliable", "not_reliable", "not_settled", "no_data"]
 ChartedRate = Literal["cancellation_rate", "no_show_rate", "orphan_rate"]
 
 
@@ -20,6 +21,8 @@ class OutcomeCounts(TypedDict):
     """Bookings asked for."""
     attended: Count
     """Those that led to a session."""
+    missing_confirmations: Count
+    """Those of the attended without a confirmation before the session."""
     cancelled: Count
     """Those that were cancelled."""
     rescheduled: Count
@@ -60,11 +63,24 @@ class OverallReliability(OutcomeFigures):
     """All mentors together, known or not, with what else the events say of the booking system."""
 
     sessions: Count
-    """Sessions that took place."""
+    """Sessions that took place: recorded_ends + estimated_ends + running."""
+    recorded_ends: Count
+    """Those with a recorded end."""
     estimated_ends: Count
-    """Those of them whose end is estimated, for none was recorded or none that can be right."""
+    """Those whose end is estimated, for none was recorded or none that can be right."""
+    running: Count
+    """Those without a recorded end that started less than the longest session before `as_of`: they may yet end."""
     estimated_end_rate: Fraction | None
-    """estimated_ends / sessions; null without sessions."""
+    """estimated_ends / (sessions - running); null where that is 0."""
+    double_booked: Count
+    """Those of the recorded ends that start strictly inside another one of the same mentor."""
+    double_booked_same_company: Count
+    """Those of them that may be one session shared: every session that they start inside is of a user of the same
+    company."""
+    double_booking_rate: Fraction | None
+    """double_booked / recorded_ends; null where that is 0."""
+    walk_ins: Count
+    """Sessions that no booking led to."""
     unknown_user_events: Count
     """Events of users who are not in the users export."""
     unknown_mentor_events: Count
@@ -78,10 +94,46 @@ class Check(TypedDict):
     """Which rate of `overall`."""
     value: Fraction | None
     """That rate; null without data."""
+    ci_low: Fraction | None
+    """Lower bound of the rate, by Wilson's interval at the confidence level; null without data."""
+    ci_high: Fraction | None
+    """Upper bound of the rate, by Wilson's interval at the confidence level; null without data."""
     threshold: Fraction
-    """The highest value that passes, from the settings that the environment was built with."""
+    """The highest value that passes, from the settings."""
     status: CheckStatus
-    """`pass` up to the threshold, `fail` above it, `no data` without a value."""
+    """`pass` where the upper bound is at or below the threshold, `fail` where the lower bound is above it,
+    `not_settled` where the threshold lies between, `no_data` without a value; `warn` instead of `fail` where the check
+    does not decide."""
+    decides: bool
+    """The verdict depends on it; an advisory check only warns."""
+
+
+class Clock(TypedDict):
+    """How exactly the events of one type are timed."""
+
+    event_type: str
+    """The type."""
+    events: Count
+    """Its events."""
+    at_midnight: Count
+    """Those stamped exactly 00:00:00 UTC."""
+    is_coarse: bool
+    """Their share is above the setting `coarse_clock_share`: no hours are measured from these events."""
+
+
+class Properties(TypedDict):
+    """For how many bookings and sessions an optional property of the tracking plan is there and used."""
+
+    agreed_starts: Count
+    """Bookings with an agreed start, which no-shows are then counted from."""
+    requested_durations: Count
+    """Bookings that ask for a length."""
+    named_cancellers: Count
+    """Cancelled bookings that say who cancelled."""
+    cancellation_reasons: Count
+    """Cancelled bookings that say why."""
+    ends_by_duration: Count
+    """Sessions whose end is their measured length after the start, the event of the end being too late to be it."""
 
 
 class Reliability(TypedDict):
@@ -91,10 +143,15 @@ class Reliability(TypedDict):
     """One row per tier; bookings with mentors never known are in `overall` alone."""
     overall: OverallReliability
     """All bookings."""
+    clock: list[Clock]
+    """One row per event type with events, in order of names."""
+    properties: Properties
+    """How much the events say besides what they must."""
     checks: list[Check]
     """One row per rate that has a threshold."""
-    verdict: Literal["reliable", "unreliable", "no data"]
-    """`unreliable` where a check fails, `reliable` where none does, `no data` where none has a value."""
+    verdict: Verdict
+    """By the checks that decide: `not_reliable` where one fails, `no_data` where none has a value, `reliable` where all
+    that have one pass, else `not_settled`."""
 
 
 class Week(OutcomeCounts, OutcomeRates):
@@ -127,9 +184,9 @@ class ControlChart(TypedDict):
     rate: ChartedRate
     """Which rate of `weeks`."""
     center: Fraction | None
-    """The rate over all weeks; null without bookings that it is a share of."""
+    """The rate over all ripe weeks; null without bookings that it is a share of."""
     points: list[ControlPoint]
-    """One row per week, in order of weeks."""
+    """One row per ripe week, in order of weeks: all of its bookings have had the time to become what is counted."""
 
 
 class Quantiles(TypedDict):
@@ -138,9 +195,9 @@ class Quantiles(TypedDict):
     n: Count
     """The bookings that came to what they waited for."""
     median: NotNegative | None
-    """Half of them waited at most so many hours; null where n is 0."""
+    """Half of them waited at most so many hours; null where n is 0, or the clock at either end is coarse."""
     p90: NotNegative | None
-    """Nine in ten of them waited at most so many hours; null where n is 0."""
+    """Nine in ten of them waited at most so many hours; null where n is 0, or the clock at either end is coarse."""
 
 
 class Delay(TypedDict):
@@ -175,4 +232,4 @@ class ReliabilityInTime(TypedDict):
     delays: list[Delay]
     """One row per tier, best first, and one for all bookings."""
     cancellations_by_lead_time: list[CancellationsOfLeadTime]
-    """One row per lead time, the shortest first."""
+    """One row per lead time, the shortest first; none where the clock of requests or cancellations is coarse."""

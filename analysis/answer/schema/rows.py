@@ -64,6 +64,9 @@ class DifferenceOfRates(TypedDict):
     """Upper bound of the difference; null as the lower bound."""
     p_value: PValue | None
     """Two-sided, of the mentors being alike whatever their group; null where one of them has no users."""
+    p_value_standardised: PValue | None
+    """The same with the difference divided by its standard error, which allows for the mentors of one of them having
+    fewer users each; null where the p-value is. Something is shown where both lie below the significance level."""
     smallest_p_value: PValue | None
     """The smallest p-value that so many mentors allow; null where the p-value is."""
     group_a_mentors: Count
