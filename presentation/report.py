@@ -54,7 +54,7 @@ def read_report(settings: Settings, environment: str, as_of: str | None, asked: 
     """
     # While this connection is open, another one of this process sees the same state, whatever is published meanwhile.
     with connect(settings.warehouse, read_only=True) as connection:
-        document = answer_from_warehouse(settings, environment, as_of, full=True, asked=asked)
+        document: Row = {**answer_from_warehouse(settings, environment, as_of, full=True, asked=asked)}
         return Report(document, settings_of(document, settings), load_history(connection), _version())
 
 
@@ -76,7 +76,9 @@ def write_report(
     drawn: dict[str, str] = {}
     if output == "html" or charts_folder:
         if draw is None:
-            from presentation.charts.drawing import draw
+            from presentation.charts import drawing
+
+            draw = drawing.draw
         figures = [block for section in report_sections for block in section.blocks if isinstance(block, Figure)]
         drawn = draw(report.document, figures)
     if output == "html":
@@ -142,4 +144,5 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _version() -> str:
-    return tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["version"])
