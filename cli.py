@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import gc
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from alerts.channels import configured_channels, one_message
+from command_options import (
+    absolute,
+    data_option,
+    environment_name,
+    environment_option,
+    question_options,
+    tier_rates,
+    timeout_option,
+)
 from errors import MentorAnalyticsError, SettingsError
-from settings import Settings, load_settings
+from settings import Settings, load_settings, project_version
 
 if TYPE_CHECKING:
     from pipeline.run_log import Run
 
-# What may run unattended: its failures are told by Slack and e-mail where these are set.
+# What may run unattended: its failures are sent where a channel is set up.
 UNATTENDED = {"ingest", "transform", "refresh"}
 
 
@@ -38,17 +45,8 @@ class _OneLineErrors(click.Group):
             context.exit(1)
 
 
-def _absolute(path: Path | None) -> Path | None:
-    """A path given on the command line starts where the user is, not at the project."""
-    return path.absolute() if path else None
-
-
-_data_option = click.option(
-    "--data", type=click.Path(path_type=Path), help="Folder of the three sources [default: the sample data]."
-)
-
-
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(project_version())
 @click.option("--warehouse", type=click.Path(path_type=Path), help="The warehouse file.")
 @click.option("--gateway", help="The SQLMesh gateway.")
 @click.option(
@@ -62,25 +60,8 @@ _data_option = click.option(
 def cli(context: click.Context, warehouse: Path | None, gateway: str | None, progress: str) -> None:
     """Do top-tier mentors deliver better retention, and is the booking system reliable?"""
     if context.invoked_subcommand in UNATTENDED:
-        configured_channels()  # a channel set by half is told before the work, not after it
-    context.obj = load_settings(warehouse=_absolute(warehouse), gateway=gateway)
-
-
-def _environment_name(_context: click.Context, option: click.Parameter, name: str) -> str:
-    """The name as SQLMesh keeps it: it becomes part of the names of schemas."""
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise SettingsError(f"{option.opts[0]} {name!r} is no name of an environment; use a to z, 0 to 9 and _")
-    return name
-
-
-_environment_option = click.option(
-    "--env", "environment", default="prod", show_default=True, callback=_environment_name, help="The environment."
-)
-_timeout_option = click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Seconds after which the command is ended, and nothing published [default: no limit].",
-)
+        configured_channels()  # a channel set by half is reported before the work, not after it
+    context.obj = load_settings(warehouse=absolute(warehouse), gateway=gateway)
 
 
 def _say(line: str) -> None:
@@ -109,17 +90,17 @@ def _work(command: str, settings: Settings, data: Path | None, environment: str 
 
 
 @cli.command("ingest")
-@_data_option
-@_timeout_option
+@data_option
+@timeout_option
 @click.pass_obj
 def ingest_command(settings: Settings, data: Path | None, timeout: float | None) -> None:
     """Load what is new in the data folder into the warehouse."""
-    _work("ingest", settings, _absolute(data) or settings.data, None, timeout)
+    _work("ingest", settings, absolute(data) or settings.data, None, timeout)
 
 
 @cli.command("transform")
-@_environment_option
-@_timeout_option
+@environment_option
+@timeout_option
 @click.pass_obj
 def transform_command(settings: Settings, environment: str, timeout: float | None) -> None:
     """Bring every model up to date and audit it."""
@@ -127,13 +108,13 @@ def transform_command(settings: Settings, environment: str, timeout: float | Non
 
 
 @cli.command("refresh")
-@_data_option
-@_environment_option
-@_timeout_option
+@data_option
+@environment_option
+@timeout_option
 @click.pass_obj
 def refresh_command(settings: Settings, data: Path | None, environment: str, timeout: float | None) -> None:
     """The whole pipeline: load what is new, bring every model up to date, audit, publish."""
-    _work("refresh", settings, _absolute(data) or settings.data, environment, timeout)
+    _work("refresh", settings, absolute(data) or settings.data, environment, timeout)
 
 
 @cli.command("rollback")
@@ -146,42 +127,6 @@ def rollback_command(settings: Settings) -> None:
     with _logged(Run("rollback", settings)):
         roll_back(settings.warehouse, settings.lock_wait_seconds, _say)
     _say(f"{settings.warehouse} is again what was published before")
-
-
-def _question_options(command: Callable) -> Callable:
-    """What is asked, of which environment; the command gets the settings with it as `settings`.
-
-    `asked` names those of them that an environment was built with, and that are asked for all the same.
-    """
-
-    @_environment_option
-    @click.option("--window-days", help="Rebooking window in days, or none for no limit.")
-    @click.option("--group-a", help="Tiers of the first group, separated by commas.")
-    @click.option("--group-b", help="Tiers of the second group, separated by commas.")
-    @click.option("--tier-attribution", help="current, or at_session: the tier that held at the first session.")
-    @click.option("--as-of", help="ISO-8601 time, UTC unless it says otherwise [default: the latest event].")
-    @click.pass_obj
-    @wraps(command)
-    def with_settings(
-        settings: Settings,
-        *,
-        window_days: str | None,
-        group_a: str | None,
-        group_b: str | None,
-        tier_attribution: str | None,
-        **options,
-    ) -> None:
-        settings = load_settings(
-            warehouse=settings.warehouse,
-            gateway=settings.gateway,
-            rebooking_window_days=window_days,
-            group_a=group_a,
-            group_b=group_b,
-            tier_attribution=tier_attribution,
-        )
-        command(settings, asked=() if window_days is None else ("rebooking_window_days",), **options)
-
-    return with_settings
 
 
 @cli.command("history")
@@ -203,7 +148,7 @@ def history_command(settings: Settings, limit: int, output: str) -> None:
 
 
 @cli.command("answer")
-@_question_options
+@question_options
 @click.option("--full", is_flag=True, help="Every section, not only what comes first; JSON always has them.")
 @click.option("--format", "output", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the JSON instead, and answer nothing.")
@@ -236,7 +181,7 @@ def answer_command(
 
 @cli.command("report")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
-@_question_options
+@question_options
 @click.option("--format", "output", type=click.Choice(["html", "md"]), default="html", show_default=True)
 @click.option(
     "--charts",
@@ -255,23 +200,23 @@ def report_command(
     """The same with pictures: one file that opens offline and prints well."""
     from presentation.charts.drawing_process import drawing_process
 
-    out = _absolute(out)
+    out = absolute(out)
     with drawing_process() if output == "html" or charts else nullcontext() as draw:
         # Imported while the other process starts: it takes a second.
         from presentation.report import check_target, read_report, write_report
 
         check_target(out)
-        write_report(read_report(settings, environment, as_of, asked), out, output, _absolute(charts), draw)
+        write_report(read_report(settings, environment, as_of, asked), out, output, absolute(charts), draw)
     _say(f"wrote {out}")
 
 
 @cli.command("diff")
-@click.option("--env", "environment", required=True, callback=_environment_name, help="The environment to compare.")
+@click.option("--env", "environment", required=True, callback=environment_name, help="The environment to compare.")
 @click.option(
     "--base",
     default="prod",
     show_default=True,
-    callback=_environment_name,
+    callback=environment_name,
     help="The environment to compare it with.",
 )
 @click.option("--as-of", help="ISO-8601 time, UTC unless it says otherwise [default: the latest event].")
@@ -321,25 +266,6 @@ def rejects_command(settings: Settings) -> None:
     click.echo(csv_text([header, *rejected_rows(settings.warehouse)]), nl=False)
 
 
-def _rates(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
-    """`TIER=RATE` options as a dict."""
-    from settings import known_tiers
-
-    rates = {}
-    for value in values:
-        tier, _, rate = value.partition("=")
-        tier = tier.strip().title()
-        if tier not in known_tiers():
-            raise click.BadParameter(f"unknown tier in {value!r} (known tiers: {', '.join(known_tiers())})")
-        try:
-            rates[tier] = float(rate)
-        except ValueError:
-            rates[tier] = -1
-        if not 0 <= rates[tier] <= 1:
-            raise click.BadParameter(f"{value!r} is not TIER=RATE with a rate from 0 to 1")
-    return rates
-
-
 @cli.command("simulate")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; made if need be.")
 @click.option("--users", type=click.IntRange(min=1), help="How many users [default: the sample data under seeds/].")
@@ -349,7 +275,7 @@ def _rates(_context: click.Context, _option: click.Parameter, values: tuple[str,
     "rebooking_rates",
     multiple=True,
     metavar="TIER=RATE",
-    callback=_rates,
+    callback=tier_rates,
     help="How many of a tier's users come back within 30 days, as a fraction; once a tier.",
 )
 @click.option(
@@ -358,6 +284,13 @@ def _rates(_context: click.Context, _option: click.Parameter, values: tuple[str,
     default=0.01,
     show_default=True,
     help="Share of rows of each kind of dirt; 0: clean files.",
+)
+@click.option(
+    "--property-share",
+    type=click.FloatRange(0, 1),
+    default=0.2,
+    show_default=True,
+    help="Share of events with the optional properties of the tracking plan, such as who cancelled.",
 )
 @click.option(
     "--days",
@@ -372,6 +305,7 @@ def simulate_command(
     seed: int,
     rebooking_rates: dict[str, float],
     dirt: float,
+    property_share: float,
     days: int | None,
     late_share: float,
     events_format: str,
@@ -387,12 +321,8 @@ def simulate_command(
         return
     from simulation.population import REBOOKING_RATES, Scenario, simulate
 
-    population = simulate(Scenario(users, seed, REBOOKING_RATES | rebooking_rates, dirt))
-    if days is None:
-        population.write(out, events_format)
-    else:
-        for number, day in enumerate(population.by_day(days, late_share), start=1):
-            day.write(out / f"day_{number:03}", events_format)
+    population = simulate(Scenario(users, seed, REBOOKING_RATES | rebooking_rates, dirt, property_share))
+    population.write(out, events_format, days, late_share)
     _say(f"wrote {users:,} users and {population.events.height:,} events to {out}")
 
 
@@ -408,20 +338,14 @@ def app_command(settings: Settings, port: int, no_browser: bool) -> None:
 
 
 @cli.command("lineage")
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .svg or .html file.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .md or .mmd file.")
 def lineage_command(out: Path) -> None:
-    """Draw which table is made from which; the HTML page has their columns too."""
-    if out.suffix.lower() not in (".svg", ".html"):
-        raise click.UsageError(f"{out} is neither an .svg nor an .html file; name one with --out")
-    from docs.generate.lineage import page, svg
-    from docs.generate.tables import project_context, tables
+    """Write the graph of the tables as Mermaid; a .md file also has what each column is worked out from."""
+    if out.suffix.lower() not in (".md", ".mmd"):
+        raise click.UsageError(f"{out} is neither an .md nor an .mmd file; name one with --out")
+    from docs.generate.dictionary import write_lineage
 
-    with project_context() as context:
-        text = (svg if out.suffix.lower() == ".svg" else page)(tables(context))
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise MentorAnalyticsError(f"{out} cannot be written: {error.strerror or error}") from None
+    write_lineage(out)
     _say(f"wrote {out}")
 
 
@@ -440,10 +364,15 @@ def reset_command(settings: Settings, yes: bool) -> None:
     click.echo(f"{settings.warehouse} is gone", err=True)
 
 
-if __name__ == "__main__":
+def main(program: str | None = None) -> None:
+    """Run the command line; `program` is its name in help and completion."""
     # Most of what the libraries make is kept: looking for garbage at the usual pace takes a tenth of the time.
     gc.set_threshold(100_000, 20, 20)
     try:
-        cli()
+        cli(prog_name=program)
     finally:
         gc.freeze()  # nor does the end of the process need a search
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,7 @@ from sqlmesh.core.node import IntervalUnit
 from alerts.channels import configured_channels
 from alerts.sqlmesh_target import FailureNotification
 from analysis.metrics.definitions import checksums
-from settings import HISTORY_START, PROJECT_ROOT, Settings, known_tiers, load_settings
+from settings import HISTORY_START, PROJECT_ROOT, WORK_FOLDER, Settings, known_tiers, load_settings
 from warehouse.connection import engine_options
 
 
@@ -83,6 +83,7 @@ def build_config(settings: Settings, root: Path = PROJECT_ROOT) -> Config:
         ),
         # No target for the console: SQLMesh shows failures there anyway.
         notification_targets=[FailureNotification(channels=channels)] if channels else [],
+        cache_dir=str(WORK_FOLDER / ".cache"),
         disable_anonymized_analytics=True,
     )
 

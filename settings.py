@@ -24,10 +24,26 @@ from pydantic_settings import (
 from errors import SettingsError
 
 PROJECT_ROOT = Path(__file__).resolve().parent
+IS_INSTALLED = not (PROJECT_ROOT / "pyproject.toml").is_file()
+# Where relative paths start, and settings of one's own lie: never among the files of an installed copy.
+WORK_FOLDER = Path.cwd() if IS_INSTALLED else PROJECT_ROOT
+# How a user calls the command line, for messages that say what to run.
+COMMAND = "mentor-analytics" if IS_INSTALLED else "python cli.py"
 TIER_GROUPS_FILE = PROJECT_ROOT / "seeds" / "tier_groups.csv"
-EVENT_CATALOGUE_FILE = PROJECT_ROOT / "seeds" / "event_catalogue.csv"
 # The facts hold history from this day: no event of a booking tool can be older.
 HISTORY_START = "2000-01-01"
+
+
+def project_version() -> str:
+    """The version, as `pyproject.toml` has it."""
+    if IS_INSTALLED:
+        from importlib.metadata import version
+
+        return version("mentor-analytics")
+    import tomllib
+
+    found: str = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    return found
 
 
 def read_seed(path: Path) -> list[dict[str, str]]:
@@ -49,12 +65,14 @@ def tiers_of_category(category: str) -> list[str]:
 
 
 def _split_tiers(value: Any) -> Any:
+    # pydantic-settings reads a list from the environment as JSON alone.
     if isinstance(value, str):
         value = [part for part in value.split(",") if part.strip()]
     return [str(tier).strip().title() for tier in value] if isinstance(value, list | tuple) else value
 
 
 def _none_is_no_limit(value: Any) -> Any:
+    # pydantic-settings can do this for environment variables, all of them; TOML has no null either.
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
 
@@ -70,7 +88,7 @@ def _memory_size(value: Any) -> Any:
 
 
 def _memory_bytes() -> int:
-    """How much memory this process may use: that of the machine, or the container's limit."""
+    """How much memory this process may use: that of the machine, or the container's limit; DuckDB knows no shares."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
@@ -104,10 +122,14 @@ Tiers = Annotated[list[str], NoDecode, BeforeValidator(_split_tiers), Field(min_
 class Settings(BaseSettings):
     """All settings, checked. Fields are those of `settings.toml`, which describes them."""
 
-    model_config = SettingsConfigDict(env_prefix="MENTOR_", toml_file=PROJECT_ROOT / "settings.toml", extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="MENTOR_",
+        toml_file=list(dict.fromkeys((PROJECT_ROOT / "settings.toml", WORK_FOLDER / "settings.toml"))),
+        extra="forbid",
+    )
 
     warehouse: Path = Path("warehouse.duckdb")
-    data: Path = Path("seeds/sample")
+    data: Path = PROJECT_ROOT / "seeds" / "sample"
     gateway: Literal["duckdb"] = "duckdb"
     lock_wait_seconds: NotNegative = 600
     logs: Path = Path("logs")
@@ -132,6 +154,9 @@ class Settings(BaseSettings):
     max_no_show_rate: Rate = 0.05
     max_cancellation_rate: Rate = 0.15
     max_estimated_end_rate: Rate = 0.10
+    max_double_booking_rate: Rate = 0.01
+    coarse_clock_share: Rate = 0.2
+    max_feed_age_hours: Annotated[Positive | None, BeforeValidator(_none_is_no_limit)] = None
     unusual_duration_minutes: Positive = 240
 
     @classmethod
@@ -162,12 +187,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _paths_start_at_the_project(self) -> Settings:
-        self.warehouse = PROJECT_ROOT / self.warehouse
-        self.data = PROJECT_ROOT / self.data
-        self.logs = PROJECT_ROOT / self.logs
+    def _paths_start_at_the_work_folder(self) -> Settings:
+        self.warehouse = WORK_FOLDER / self.warehouse
+        self.data = WORK_FOLDER / self.data
+        self.logs = WORK_FOLDER / self.logs
         if self.temp_directory:
-            self.temp_directory = PROJECT_ROOT / self.temp_directory
+            self.temp_directory = WORK_FOLDER / self.temp_directory
         return self
 
     @property

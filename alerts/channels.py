@@ -1,4 +1,7 @@
-"""Telling people of a failure: by Slack and by e-mail, in one message.
+"""Reporting a failure by Slack, by e-mail and by other services, in one message.
+
+Slack and e-mail use the standard library: apprise says why a delivery failed only in a log that holds the address too,
+and sends every recipient a mail of its own. The other services are apprise's.
 
 Addresses and passwords come from the environment or from `.env`, and only from there.
 A message that cannot be delivered is a warning: it never changes how a command ends.
@@ -21,8 +24,9 @@ import click
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from alerts.services import NotAcceptedError, Service, services
 from errors import InterruptedByUserError, SettingsError
-from settings import PROJECT_ROOT
+from settings import WORK_FOLDER
 
 PREFIX = "MENTOR_"
 TIMEOUT_SECONDS = 10
@@ -35,16 +39,20 @@ def _empty_is_unset(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _split_urls(value: Any) -> Any:
+    return value.split() if isinstance(value, str) else value
+
+
 def _split_addresses(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class NotificationSettings(BaseSettings):
-    """Where failures are told. Apart from `Settings`, so that no secret can reach a model or a file."""
+    """Where failures are reported. Apart from `Settings`, so that no secret can reach a model or a file."""
 
     # SQLMesh reads .env too; what else stands there is not ours to judge.
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=PROJECT_ROOT / ".env", extra="ignore", hide_input_in_errors=True
+        env_prefix=PREFIX, env_file=WORK_FOLDER / ".env", extra="ignore", hide_input_in_errors=True
     )
 
     slack_webhook_url: Annotated[SecretStr | None, BeforeValidator(_empty_is_unset)] = None
@@ -59,6 +67,8 @@ class NotificationSettings(BaseSettings):
     smtp_sender: Annotated[str | None, BeforeValidator(_empty_is_unset)] = None
     smtp_recipients: Annotated[list[str], NoDecode, BeforeValidator(_split_addresses)] = []
 
+    notify_urls: Annotated[list[SecretStr], NoDecode, BeforeValidator(_split_urls)] = []
+
 
 @dataclass(frozen=True)
 class Slack:
@@ -67,12 +77,12 @@ class Slack:
     url: SecretStr
     name = "Slack"
 
-    def deliver(self, subject: str, text: str) -> None:
+    def deliver(self, subject: str, text: str, timeout_seconds: float) -> None:
         body = json.dumps({"text": f"*{subject}*\n{text}"[:LONGEST_TEXT]}).encode()
         request = urllib.request.Request(
             self.url.get_secret_value(), data=body, headers={"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
+        with urllib.request.urlopen(request, timeout=timeout_seconds):
             pass
 
 
@@ -89,27 +99,27 @@ class Email:
     recipients: tuple[str, ...]
     name = "e-mail"
 
-    def deliver(self, subject: str, text: str) -> None:
+    def deliver(self, subject: str, text: str, timeout_seconds: float) -> None:
         message = EmailMessage()
         message["Subject"] = subject
         message["From"] = self.sender
         message["To"] = ", ".join(self.recipients)
         message.set_content(text)
-        with self._connection() as smtp:
+        with self._connection(timeout_seconds) as smtp:
             if self.security == "starttls":
                 smtp.starttls(context=ssl.create_default_context())
             if self.user and self.password:
                 smtp.login(self.user, self.password.get_secret_value())
             smtp.send_message(message)
 
-    def _connection(self) -> smtplib.SMTP:
+    def _connection(self, timeout_seconds: float) -> smtplib.SMTP:
         if self.security == "tls":
             context = ssl.create_default_context()
-            return smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_SECONDS, context=context)
-        return smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=timeout_seconds, context=context)
+        return smtplib.SMTP(self.host, self.port, timeout=timeout_seconds)
 
 
-Channel = Slack | Email
+Channel = Slack | Email | Service
 
 
 def configured_channels() -> tuple[Channel, ...]:
@@ -130,6 +140,7 @@ def configured_channels() -> tuple[Channel, ...]:
         channels.append(Slack(given.slack_webhook_url))
     if email := _email(given):
         channels.append(email)
+    channels += services(given.notify_urls)
     return tuple(channels)
 
 
@@ -164,13 +175,15 @@ def deliver(channels: tuple[Channel, ...], subject: str, lines: list[str], warn:
     """Send one message through every channel; a channel that does not take it costs one warning."""
     for channel in channels:
         try:
-            channel.deliver(f"mentor-analytics: {subject}", "\n".join(lines))
+            channel.deliver(f"mentor-analytics: {subject}", "\n".join(lines), TIMEOUT_SECONDS)
         except Exception as error:  # whatever a far end does, the command ends as it would have
             warn(f"'{subject}' was not sent by {channel.name}: {_cause(error)}")
 
 
 def _cause(error: Exception) -> str:
     """Why a delivery failed, without the texts that could hold the address or the login."""
+    if isinstance(error, NotAcceptedError):
+        return str(error)
     if isinstance(error, urllib.error.HTTPError):
         return f"the server answered {error.code}"
     if isinstance(error, smtplib.SMTPResponseException):
@@ -194,7 +207,7 @@ def hold(audits: list[str]) -> bool:
 
 @contextmanager
 def one_message(command: Callable[[], str | None], warn: Callable[[str], None]) -> Iterator[None]:
-    """Tell in one message that what runs inside failed, or that audits failed which do not stop it.
+    """Report in one message that what runs inside failed, or that audits failed which do not stop it.
 
     Args:
         command: its name, asked at the end; None sends nothing.

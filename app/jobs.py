@@ -14,7 +14,7 @@ from typing import IO
 import streamlit as st
 
 from errors import MentorAnalyticsError
-from settings import PROJECT_ROOT
+from settings import PROJECT_ROOT, WORK_FOLDER
 
 
 class Job:
@@ -31,7 +31,7 @@ class Job:
         self._output = output
         self._process = subprocess.Popen(
             [sys.executable, str(PROJECT_ROOT / "cli.py"), "--progress", "plain", *command],
-            cwd=PROJECT_ROOT,
+            cwd=WORK_FOLDER,
             # Who waits for another writer holds the page's one place; better told at once.
             env=os.environ | {"MENTOR_LOCK_WAIT_SECONDS": "0"},
             stdin=subprocess.DEVNULL,

@@ -26,3 +26,10 @@ WHERE
   OR session_started_at < requested_at
   OR cancelled_at < requested_at
   OR confirmed_at < requested_at
+  OR agreed_start_at < requested_at
+  OR (
+    NOT agreed_start_at IS NULL AND confirmed_at IS NULL
+  )
+  OR (
+    NOT COALESCE(cancelled_by, cancellation_reason) IS NULL AND cancelled_at IS NULL
+  )

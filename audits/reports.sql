@@ -27,13 +27,34 @@ AUDIT (
   name assert_bookings_add_up
 );
 
-/* Every booking has one outcome, and only cancelled ones are rescheduled. */
+/* Every booking has one outcome, only cancelled ones are rescheduled, and only attended ones lack a confirmation. */
 SELECT
   *
 FROM @this_model
 WHERE
   bookings IS DISTINCT FROM attended + cancelled + no_show + upcoming + orphan + "open"
-  OR rescheduled > cancelled;
+  OR rescheduled > cancelled
+  OR missing_confirmations > attended;
+
+AUDIT (
+  name assert_ripe_weeks_are_settled
+);
+
+/* In a week whose rates are ripe no booking waits for what would be counted, and they ripen in their order. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  (
+    is_orphan_rate_ripe AND (
+      "open" > 0 OR NOT is_cancellation_rate_ripe
+    )
+  )
+  OR (
+    is_no_show_rate_ripe AND (
+      upcoming > 0 OR NOT is_orphan_rate_ripe
+    )
+  );
 
 AUDIT (
   name assert_orphan_rate_under_threshold,

@@ -10,6 +10,20 @@ WHERE
   ended_at <= started_at OR duration_minutes <= 0;
 
 AUDIT (
+  name assert_ends_are_recorded
+);
+
+/* An end that is not estimated was recorded, at its own time or later; an estimated one never was. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  is_duration_estimated IS DISTINCT FROM (
+    end_recorded_at IS NULL
+  )
+  OR end_recorded_at < ended_at;
+
+AUDIT (
   name assert_durations_usual,
   blocking FALSE
 );

@@ -7,17 +7,11 @@ variable `loaded_at` is the naive UTC time of the load.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
-from settings import EVENT_CATALOGUE_FILE, HISTORY_START, read_seed
-
-EVENT_PROPERTIES = (
-    "cancelled_by",
-    "cancellation_reason",
-    "confirmed_start_time",
-    "requested_duration_minutes",
-    "duration_seconds",
-)
+from ingest.event_catalogue import EVENT_TYPES, EventType, always_required, further_properties
+from settings import HISTORY_START
 
 # How far an event may lie ahead of the clock of the machine that loads it.
 CLOCK_GRACE = timedelta(days=1)
@@ -108,17 +102,16 @@ FROM source_rows
 """
 
 
-def booking_events() -> str:
-    """The rule for events, which knows the event types of the event catalogue.
+def booking_events(event_types: tuple[EventType, ...] = EVENT_TYPES) -> str:
+    """The rule for events, which takes from the event catalogue what there is and what is required.
 
     What lies further ahead of the load than the grace for a wrong clock or time zone has not happened.
     `unknown_properties` lists the names that no column takes.
     """
-    event_types = ", ".join(f"'{row['event_type']}'" for row in read_seed(EVENT_CATALOGUE_FILE))
-    required = ("event_id", "user_id", "mentor_id", "timestamp", "event_type")
-    names = (*required, *EVENT_PROPERTIES)
+    required, further = always_required(event_types), further_properties(event_types)
+    names = (*required, *further)
     trimmed_fields = ", ".join(f"{trimmed(f'field[{index}]')} AS {name}" for index, name in enumerate(names, start=1))
-    properties = ", ".join(EVENT_PROPERTIES)
+    properties = ", ".join(further)
     return f"""
 , parsed AS (
     SELECT position, raw_text, JSON_EXTRACT_STRING(raw_text, [{_paths(names)}]) AS field, JSON_KEYS(raw_text) AS keys
@@ -161,22 +154,37 @@ SELECT
     unknown_properties,
     CASE
         WHEN defect IS NOT NULL THEN defect
-        WHEN event_id IS NULL THEN 'missing_event_id'
-        WHEN user_id IS NULL THEN 'missing_user_id'
-        WHEN user_number IS NULL THEN 'invalid_user_id'
-        WHEN mentor_id IS NULL THEN 'missing_mentor_id'
-        WHEN timestamp IS NULL THEN 'missing_timestamp'
-        WHEN occurred_at IS NULL THEN 'invalid_timestamp'
-        WHEN occurred_at < TIMESTAMP '{HISTORY_START}' THEN 'implausible_timestamp'
-        WHEN occurred_at > GETVARIABLE('loaded_at') + INTERVAL {CLOCK_GRACE.days} DAY THEN 'implausible_timestamp'
-        WHEN event_type IS NULL THEN 'missing_event_type'
-        WHEN event_type NOT IN ({event_types}) THEN 'unknown_event_type'
+        {_defects(event_types)}
     END AS reason
 FROM typed
 """
 
 
-def _quoted(names: tuple[str, ...]) -> str:
+def _defects(event_types: tuple[EventType, ...]) -> str:
+    """The conditions of a CASE for why an event is rejected, property by property."""
+    latest = f"GETVARIABLE('loaded_at') + INTERVAL {CLOCK_GRACE.days} DAY"
+    not_allowed = {
+        "user_id": ["WHEN user_number IS NULL THEN 'invalid_user_id'"],
+        "timestamp": [
+            "WHEN occurred_at IS NULL THEN 'invalid_timestamp'",
+            f"WHEN occurred_at < TIMESTAMP '{HISTORY_START}' THEN 'implausible_timestamp'",
+            f"WHEN occurred_at > {latest} THEN 'implausible_timestamp'",
+        ],
+        "event_type": [
+            f"WHEN event_type NOT IN ({_quoted(event.name for event in event_types)}) THEN 'unknown_event_type'"
+        ],
+    }
+    conditions = []
+    for name in always_required(event_types):
+        conditions += [f"WHEN {name} IS NULL THEN 'missing_{name}'", *not_allowed.get(name, ())]
+    for name in further_properties(event_types):
+        types = [event.name for event in event_types if name in event.required]
+        if types:
+            conditions.append(f"WHEN {name} IS NULL AND event_type IN ({_quoted(types)}) THEN 'missing_{name}'")
+    return "\n        ".join(conditions)
+
+
+def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 

@@ -11,6 +11,7 @@ import duckdb
 
 from errors import SourceError
 from ingest import normalisation as norm
+from ingest.event_catalogue import always_required, further_properties
 from ingest.source_files import (
     MENTORS_FILE,
     USERS_FILE,
@@ -161,10 +162,12 @@ MENTORS = Source(
 )
 EVENTS = Source(
     name="booking_events",
-    required=("event_id", "user_id", "mentor_id", "timestamp", "event_type"),
-    optional=norm.EVENT_PROPERTIES,
+    required=always_required(),
+    optional=further_properties(),
     key="event_id",
-    columns=("event_id", "user_id", "mentor_id", "occurred_at", "event_type", *norm.EVENT_PROPERTIES),
+    columns=tuple(
+        "occurred_at" if name == "timestamp" else name for name in (*always_required(), *further_properties())
+    ),
     normalise=norm.booking_events(),
     known="SELECT * FROM raw.booking_events SEMI JOIN normalised USING (event_id)",
     has_states=False,

@@ -12,7 +12,7 @@ from ingest.load import Load, ingest_sources, unchanged_loads
 from ingest.sources import Sources, find_sources
 from pipeline.publication import next_state
 from pipeline.run_log import Run
-from settings import Settings
+from settings import COMMAND, Settings
 from warehouse.connection import connect
 from warehouse.environments import environment_names, has_loads, read_environment
 
@@ -96,7 +96,7 @@ def _is_up_to_date(settings: Settings, environment: str, say: Say) -> bool:
     """
     with connect(settings.warehouse, read_only=True) as connection:
         if not has_loads(connection):
-            raise WarehouseError(f"nothing was loaded into {settings.warehouse} yet; run: python cli.py ingest")
+            raise WarehouseError(f"nothing was loaded into {settings.warehouse} yet; run: {COMMAND} ingest")
         if environment not in environment_names(connection):
             return False
         state = read_environment(connection, environment)

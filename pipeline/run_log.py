@@ -11,7 +11,6 @@ import json
 import os
 import socket
 import time
-import tomllib
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from errors import InterruptedByUserError, MentorAnalyticsError, TimedOutError
 from pipeline.interruption import interruptible
-from settings import PROJECT_ROOT, Settings
+from settings import Settings, project_version
 from warehouse.connection import is_alive
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ class Run:
             "outcome": "started",
             "command": self.command,
             "environment": self.environment,
-            "version": _version(),
+            "version": project_version(),
             "started_at": self.started_at.isoformat(timespec="milliseconds"),
             "host": socket.gethostname(),
             "process": os.getpid(),
@@ -112,11 +111,6 @@ class Run:
             "failed_audits": self.failed_audits,
             "settings": self.settings.model_dump(mode="json"),
         }
-
-
-def _version() -> str:
-    with (PROJECT_ROOT / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])
 
 
 @contextmanager

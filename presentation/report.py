@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from presentation.sections import sections
 from presentation.sections.data_quality import data_quality
 from presentation.sections.provenance import provenance
 from presentation.verdict import question
-from settings import PROJECT_ROOT, Settings
+from settings import Settings, project_version
 from warehouse.answers import answer_from_warehouse
 from warehouse.connection import connect
 from warehouse.loads import LoadHistory, load_history
@@ -55,7 +54,7 @@ def read_report(settings: Settings, environment: str, as_of: str | None, asked: 
     # While this connection is open, another one of this process sees the same state, whatever is published meanwhile.
     with connect(settings.warehouse, read_only=True) as connection:
         document: Row = {**answer_from_warehouse(settings, environment, as_of, full=True, asked=asked)}
-        return Report(document, settings_of(document, settings), load_history(connection), _version())
+        return Report(document, settings_of(document, settings), load_history(connection), project_version())
 
 
 def write_report(
@@ -141,8 +140,3 @@ def _write(path: Path, content: bytes) -> None:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
-
-
-def _version() -> str:
-    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return str(project["version"])

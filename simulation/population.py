@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ingest.event_catalogue import EVENT_TYPES
 from ingest.source_files import EVENTS_NAME, MENTORS_FILE, USERS_FILE
+from simulation.properties import PROPERTIES, Properties, json_members
 from simulation.sample import HOURLY_RATE, MENTORS
 
 FIRST_USER = 10_001
@@ -38,8 +40,12 @@ _UNKNOWN_USER_RATE = 0.002
 _LATE_RETURN_RATE = 0.35
 _FURTHER_SESSIONS = 1.6
 
-REQUESTED, CONFIRMED, CANCELLED, STARTED, ENDED = range(5)
-_EVENT_TYPES = ["booking_requested", "booking_confirmed", "booking_cancelled", "session_started", "session_ended"]
+# Events are drawn with the place of their type in the catalogue.
+_EVENT_TYPES = [event.name for event in EVENT_TYPES]
+REQUESTED, CONFIRMED, CANCELLED, STARTED, ENDED = map(
+    _EVENT_TYPES.index,
+    ("booking_requested", "booking_confirmed", "booking_cancelled", "session_started", "session_ended"),
+)
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,15 @@ class Scenario:
             session comes within `WINDOW_DAYS`.
         dirt: the share of rows of each harmless kind of dirt (copies, double-fired webhooks, blanks,
             other spellings); rows that must be rejected are a fifth of it. 0 gives clean files.
+        property_share: the share of events that carry what the tracking plan lets them carry; whatever it
+            is, the seed gives the same events.
     """
 
     users: int
     seed: int = 1
     rebooking_rates: Mapping[str, float] = field(default_factory=lambda: dict(REBOOKING_RATES))
     dirt: float = 0.01
+    property_share: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -82,8 +91,18 @@ class Population:
             for name, rows in sources.items()
         }
 
-    def write(self, folder: Path, events_format: str = "json") -> None:
-        """Write the three files; `events_format` is `json`, `jsonl` or `jsonl.gz`."""
+    def write(
+        self, folder: Path, events_format: str = "json", days: int | None = None, late_share: float = 0.01
+    ) -> None:
+        """Write the three files; `events_format` is `json`, `jsonl` or `jsonl.gz`.
+
+        Args:
+            days: write folders `day_001`, `day_002`, … instead, as `by_day` divides the rows.
+        """
+        if days is not None:
+            for number, day in enumerate(self.by_day(days, late_share), start=1):
+                day.write(folder / f"day_{number:03}", events_format)
+            return
         folder.mkdir(parents=True, exist_ok=True)
         self.users.drop("fate").write_csv(folder / USERS_FILE)
         self.mentors.drop("fate").write_csv(folder / MENTORS_FILE)
@@ -125,7 +144,7 @@ def simulate(scenario: Scenario) -> Population:
     random = np.random.default_rng(scenario.seed)
     mentors, tier_of_mentor = _mentors(scenario, random)
     visits = _visits(scenario, random, tier_of_mentor)
-    events = _with_dirt(_events(random, visits), scenario, random, mentors.height)
+    events = _with_dirt(_events(scenario, random, visits), scenario, random, mentors.height)
     return Population(_users(scenario, random), _dirty_mentors(mentors, scenario), events)
 
 
@@ -175,8 +194,8 @@ def _visits(scenario: Scenario, random: np.random.Generator, tier_of_mentor: np.
     )
 
 
-def _events(random: np.random.Generator, visits: pl.DataFrame) -> pl.DataFrame:
-    """The clean events of all visits, and of bookings that came to nothing: user, mentor, seconds, type."""
+def _events(scenario: Scenario, random: np.random.Generator, visits: pl.DataFrame) -> pl.DataFrame:
+    """The clean events of all visits, and of bookings that came to nothing: user, mentor, seconds, type, properties."""
     user, mentor, started = (visits[name].to_numpy() for name in ("user", "mentor", "started_at"))
     size = user.size
     requested = started - random.integers(2 * 60, 47 * 60, size) * _MINUTE
@@ -194,25 +213,37 @@ def _events(random: np.random.Generator, visits: pl.DataFrame) -> pl.DataFrame:
     left_at = started + random.integers(2 * 24 * 60, 20 * 24 * 60, size) * _MINUTE
     answer = random.integers(0, 3, size)
 
+    length = random.integers(15, 90, size) * _MINUTE
+
+    properties = Properties(scenario.seed)
+    request, cancellation, end = properties.request(length), properties.cancellation(size), properties.end(length)
+    confirmation = properties.confirmation(started)
+    # What was agreed on and came to nothing lay a few days ahead.
+    left_confirmation = properties.confirmation(left_at + properties.random.integers(1, 6, size) * _DAY)
     parts = [
-        (is_second_try, asked_before, REQUESTED),
-        (is_second_try, cancelled, CANCELLED),
-        (~is_walk_in, requested, REQUESTED),
-        (~is_walk_in & ~lacks_confirmation, confirmed, CONFIRMED),
-        (np.ones(size, dtype=bool), started, STARTED),
-        (~lacks_end, started + random.integers(15, 90, size) * _MINUTE, ENDED),
-        (is_left, left_at, REQUESTED),
-        (is_left & (answer == 0), left_at + 30 * _MINUTE, CONFIRMED),
-        (is_left & (answer == 1), left_at + 40 * _MINUTE, CANCELLED),
+        (is_second_try, asked_before, REQUESTED, request),
+        (is_second_try, cancelled, CANCELLED, cancellation),
+        (~is_walk_in, requested, REQUESTED, request),
+        (~is_walk_in & ~lacks_confirmation, confirmed, CONFIRMED, confirmation),
+        (np.ones(size, dtype=bool), started, STARTED, {}),
+        (~lacks_end, started + length, ENDED, end),
+        (is_left, left_at, REQUESTED, request),
+        (is_left & (answer == 0), left_at + 30 * _MINUTE, CONFIRMED, left_confirmation),
+        (is_left & (answer == 1), left_at + 40 * _MINUTE, CANCELLED, cancellation),
     ]
     events = pl.concat(
-        pl.DataFrame({"user": user[mask], "mentor": mentor[mask], "seconds": at[mask]}).with_columns(
-            pl.lit(kind, dtype=pl.Int8).alias("type")
+        pl.DataFrame({"user": user, "mentor": mentor, "seconds": at} | carried)
+        .filter(pl.Series(mask))
+        .select(
+            *("user", "mentor", "seconds"),
+            pl.lit(kind, dtype=pl.Int8).alias("type"),
+            *((name if name in carried else pl.lit(None, dtype).alias(name)) for name, dtype in PROPERTIES.items()),
         )
-        for mask, at, kind in parts
+        for mask, at, kind, carried in parts
     )
     # Nothing is told from beyond the end of the history.
-    return events.filter(pl.col("seconds") < HISTORY_DAYS * _DAY)
+    events = events.filter(pl.col("seconds") < HISTORY_DAYS * _DAY)
+    return properties.kept_by(events, scenario.property_share)
 
 
 def _with_dirt(events: pl.DataFrame, scenario: Scenario, random: np.random.Generator, mentors: int) -> pl.DataFrame:
@@ -229,6 +260,7 @@ def _with_dirt(events: pl.DataFrame, scenario: Scenario, random: np.random.Gener
             "mentor": events["mentor"] + 1,
             "seconds": events["seconds"],
             "type": events["type"],
+            **{name: events[name] for name in PROPERTIES},
             "fate": pl.Series(["loaded"], dtype=pl.String).new_from_index(0, size),
         }
     )
@@ -295,7 +327,7 @@ def _json_line(is_spelt_otherwise: pl.Expr, is_broken: pl.Expr, is_mixed: bool) 
     for number, (name, value) in enumerate(fields.items()):
         quote = "" if name in ("event_id", "user_id") else '"'
         parts += [pl.lit(f'{"{" if number == 0 else ", "}"{name}": {quote}'), value, pl.lit(quote)]
-    return pl.concat_str(*parts, pl.lit("}"))
+    return pl.concat_str(*parts, *json_members(FIRST_DAY), pl.lit("}"))
 
 
 def _spelt(text: pl.Expr, otherwise: pl.Expr, capitals: bool = False) -> pl.Expr:

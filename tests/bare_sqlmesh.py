@@ -107,11 +107,12 @@ class Warehouse:
         return {
             "bookings": self.query(f"""
                 SELECT
-                    user_id, mentor_id, requested_at, booking_status, is_confirmation_missing, is_rescheduled, load_id
+                    user_id, mentor_id, requested_at, booking_status, is_confirmation_missing, is_rescheduled,
+                    agreed_start_at, cancelled_by, cancellation_reason, requested_duration_minutes, load_id
                 FROM {marts}.fct_bookings ORDER BY user_id, mentor_id, requested_at
             """),
             "sessions": self.query(f"""
-                SELECT user_id, mentor_id, started_at, ended_at, is_duration_estimated, load_id
+                SELECT user_id, mentor_id, started_at, ended_at, end_recorded_at, is_duration_estimated, load_id
                 FROM {marts}.fct_sessions ORDER BY user_id, mentor_id, started_at
             """),
             # Sessions and bookings that say otherwise which led to which.
@@ -140,10 +141,11 @@ class Warehouse:
         }
 
     def events(self) -> list[dict]:
-        names = ("event_id", "user_id", "mentor_id", "at", "type", "load_id")
-        rows = self.query(
-            "SELECT event_id, user_id, mentor_id, occurred_at, event_type, load_id FROM raw.booking_events"
-        )
+        names = ("event_id", "user_id", "mentor_id", "at", "type", "load_id", *reference.PROPERTIES)
+        rows = self.query(f"""
+            SELECT event_id, user_id, mentor_id, occurred_at, event_type, load_id, {", ".join(reference.PROPERTIES)}
+            FROM raw.booking_events
+        """)
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def versions(self, dimension: str, environment: str = "prod") -> list[tuple]:

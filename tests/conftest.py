@@ -61,6 +61,7 @@ def _nobody_is_notified(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytes
     """A developer's own channels, of the environment or of .env, hear nothing of failures made by tests."""
     for name in (
         "SLACK_WEBHOOK_URL",
+        "NOTIFY_URLS",
         *(f"SMTP_{part}" for part in ("HOST", "USER", "PASSWORD", "SENDER", "RECIPIENTS")),
     ):
         monkeypatch.setenv(f"MENTOR_{name}", "")

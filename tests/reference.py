@@ -5,8 +5,10 @@ Written from the definitions, independent of the models' SQL and of Ibis: it loo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 PRECEDENCE = {
@@ -18,45 +20,104 @@ PRECEDENCE = {
 }
 
 
-def ordered_pairs(events: list[dict]) -> dict[tuple, list[dict]]:
-    """The events of each pair in their order, an event told twice only once."""
+# The properties of the tracking plan that an event may carry, as the tool wrote them.
+PROPERTIES = (
+    "confirmed_start_time",
+    "cancelled_by",
+    "cancellation_reason",
+    "requested_duration_minutes",
+    "duration_seconds",
+)
+
+
+def ordered_pairs(events: list[dict], read: Callable[[str, str | None], Any] | None = None) -> dict[tuple, list[dict]]:
+    """The events of each pair in their order, an event sent twice only once.
+
+    Of such an event's properties, as `read` takes their texts, the first in the order of ids that is not None stands.
+    """
     pairs: dict[tuple, list[dict]] = {}
     for row in sorted(events, key=lambda e: (e["at"], PRECEDENCE[e["type"]], e["event_id"])):
         stream = pairs.setdefault((row["user_id"], row["mentor_id"]), [])
-        if not any(known["at"] == row["at"] and known["type"] == row["type"] for known in stream):
-            stream.append(row)
+        same = [known for known in stream if known["at"] == row["at"] and known["type"] == row["type"]]
+        said = {name: read(name, row.get(name)) for name in PROPERTIES} if read else {}
+        if not same:
+            stream.append(row | said)
+        for known in same:
+            known |= {name: value for name, value in said.items() if known[name] is None}
     return pairs
 
 
+def utc_time(text: str) -> datetime | None:
+    """ISO-8601 as naive UTC, by Python's own reading; None where it is anything else."""
+    if not re.fullmatch(
+        r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?", text, re.IGNORECASE
+    ):
+        return None
+    try:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError:
+        return None
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def whole_number(text: str) -> int | None:
+    """A plain decimal number without its fraction; None where that is 0 or the text is anything else."""
+    return int(Decimal(text)) or None if re.fullmatch(r"\d+(\.\d+)?", text) else None
+
+
+def property_of(name: str, text: str | None) -> Any:
+    """What a property says; None where it is missing or cannot be read."""
+    if text is None:
+        return None
+    if name == "confirmed_start_time":
+        return utc_time(text)
+    return text.lower() if name.startswith("cancel") else whole_number(text)
+
+
 def sessions(events: list[dict], default_minutes: int = 30, max_hours: int = 24) -> list[tuple]:
-    """`(user_id, mentor_id, started_at, ended_at, is_duration_estimated)` of every session, sorted."""
+    """`(user_id, mentor_id, started_at, ended_at, end_recorded_at, is_duration_estimated)` of every session, sorted."""
+    longest = timedelta(hours=max_hours)
+
+    def length(name: str, text: str | None) -> timedelta | None:
+        """What a session can have."""
+        seconds = property_of(name, text) if name == "duration_seconds" else None
+        return timedelta(seconds=seconds) if seconds is not None and seconds <= max_hours * 3600 else None
+
     found = []
-    for (user_id, mentor_id), stream in ordered_pairs(events).items():
+    for (user_id, mentor_id), stream in ordered_pairs(events, length).items():
         for position, start in enumerate(stream):
             if start["type"] != "session_started":
                 continue
-            end = None
+            ended_at = recorded_at = None
             for later in stream[position + 1 :]:
                 if later["type"] == "session_started":
                     break
                 if later["type"] == "session_ended" and later["at"] > start["at"]:
-                    end = later["at"]
+                    if later["at"] - start["at"] <= longest:
+                        ended_at = recorded_at = later["at"]
+                    elif later["duration_seconds"] is not None:
+                        ended_at, recorded_at = start["at"] + later["duration_seconds"], later["at"]
                     break
-            if end is not None and end - start["at"] > timedelta(hours=max_hours):
-                end = None
-            ended_at = end or start["at"] + timedelta(minutes=default_minutes)
-            found.append((user_id, mentor_id, start["at"], ended_at, end is None))
-    return sorted(found)
+            is_estimated = ended_at is None
+            ended_at = ended_at or start["at"] + timedelta(minutes=default_minutes)
+            found.append((user_id, mentor_id, start["at"], ended_at, recorded_at, is_estimated))
+    return sorted(found, key=lambda row: row[:3])
 
 
 def bookings(events: list[dict], reschedule_hours: int = 24) -> list[tuple]:
-    """`(user_id, mentor_id, requested_at, status, is_confirmation_missing, is_rescheduled)`, sorted."""
+    """One row per booking, sorted.
+
+    `(user_id, mentor_id, requested_at, status, is_confirmation_missing, is_rescheduled, agreed_start_at,
+    cancelled_by, cancellation_reason, requested_duration_minutes)`
+    """
     found = []
-    for (user_id, mentor_id), stream in ordered_pairs(events).items():
+    for (user_id, mentor_id), stream in ordered_pairs(events, property_of).items():
         requests = [position for position, row in enumerate(stream) if row["type"] == "booking_requested"]
         for number, position in enumerate(requests):
+            request = stream[position]
             following = requests[number + 1] if number + 1 < len(requests) else len(stream)
             status, confirmed, missing, rescheduled = "pending", False, False, False
+            cancellation: dict = {}
             for row in stream[position + 1 : following]:
                 if row["type"] == "booking_confirmed":
                     confirmed = True
@@ -64,14 +125,25 @@ def bookings(events: list[dict], reschedule_hours: int = 24) -> list[tuple]:
                     status, missing = "attended", not confirmed
                     break
                 elif row["type"] == "booking_cancelled":
-                    status = "cancelled"
+                    status, cancellation = "cancelled", row
                     limit = row["at"] + timedelta(hours=reschedule_hours)
                     rescheduled = following < len(stream) and stream[following]["at"] <= limit
                     break
             if status == "pending" and confirmed:
                 status = "confirmed"
-            found.append((user_id, mentor_id, stream[position]["at"], status, missing, rescheduled))
-    return sorted(found)
+            confirmations = [row for row in stream[position + 1 : following] if row["type"] == "booking_confirmed"]
+            agreed_start = confirmations[0]["confirmed_start_time"] if confirmations else None
+            if agreed_start is not None and agreed_start < request["at"]:
+                agreed_start = None
+            found.append(
+                (
+                    *(user_id, mentor_id, request["at"], status, missing, rescheduled, agreed_start),
+                    cancellation.get("cancelled_by"),
+                    cancellation.get("cancellation_reason"),
+                    request["requested_duration_minutes"],
+                )
+            )
+    return sorted(found, key=lambda row: row[:3])
 
 
 def latest_event(events: list[dict]) -> datetime | None:
@@ -105,7 +177,8 @@ def session_visits(sessions: list[dict]) -> list[tuple]:
 
 
 def booking_visits(bookings: list[dict], users: list[dict], with_replacements: bool = True) -> list[tuple]:
-    """The same of bookings of known users, not cancelled; without those that replace a rescheduled one if so wanted."""
+    """The same of bookings of known users, not cancelled; if so wanted without those not attended that replace a
+    rescheduled one."""
     known = {row["user_id"] for row in users}
     found = []
     for row in bookings:
@@ -116,7 +189,11 @@ def booking_visits(bookings: list[dict], users: list[dict], with_replacements: b
             and other["requested_at"] < row["requested_at"]
         ]
         replaces = bool(earlier) and max(earlier, key=lambda other: other["requested_at"])["is_rescheduled"]
-        if row["booking_status"] != "cancelled" and row["user_id"] in known and (with_replacements or not replaces):
+        if (
+            row["booking_status"] != "cancelled"
+            and row["user_id"] in known
+            and (with_replacements or not replaces or row["booking_status"] == "attended")
+        ):
             found.append((row["user_id"], row["requested_at"], row["booking_id"], row["mentor_id"]))
     return found
 
@@ -151,20 +228,19 @@ def is_within(moment: datetime | None, first_at: datetime, window_days: int | No
 
 
 def returns(users: list[dict], tier: str, as_of: datetime) -> dict[tuple, list[int]]:
-    """`[returned, censored]` by tier and whole days after the first session."""
+    """`[returned, censored]` by tier, first session and the moment until which a user was seen."""
     found: dict[tuple, list[int]] = {}
     for user in users:
         if user[tier] is None or user["first_at"] > as_of:
             continue
         has_returned = user["next_at"] is not None and user["next_at"] <= as_of
         last_seen_at = user["next_at"] if has_returned else as_of
-        day = (last_seen_at - user["first_at"]) // timedelta(days=1)
-        found.setdefault((user[tier], day), [0, 0])[0 if has_returned else 1] += 1
+        found.setdefault((user[tier], user["first_at"], last_seen_at), [0, 0])[0 if has_returned else 1] += 1
     return found
 
 
-def counts(users: list[dict], key: Callable[[dict], tuple]) -> dict[tuple, tuple[int, int, int, int]]:
-    """`(users, rebooked, mature_users, mature_rebooked)` of users with a current tier, by what `key` gives."""
+def counts(users: list[dict], key: Callable[[dict], tuple]) -> dict[tuple, tuple[int, ...]]:
+    """`(users, rebooked, mature_users, mature_rebooked, may_yet_rebook)` by `key`, of users with a current tier."""
     found: dict[tuple, list[dict]] = {}
     for user in users:
         if user["current"] is not None:
@@ -175,6 +251,7 @@ def counts(users: list[dict], key: Callable[[dict], tuple]) -> dict[tuple, tuple
             sum(user["is_rebooked"] for user in own),
             sum(user["is_mature"] for user in own),
             sum(user["is_rebooked"] and user["is_mature"] for user in own),
+            sum(not user["is_rebooked"] and not user["is_mature"] for user in own),
         )
         for group, own in found.items()
     }
@@ -203,7 +280,8 @@ def strata(users: list[dict], key: Callable[[dict], Any], group_a: list[str], gr
 
 def booking_outcome(row: dict, as_of: datetime, no_show_days: int, orphan_days: int) -> str:
     if row["booking_status"] == "confirmed":
-        return "no_show" if row["confirmed_at"] + timedelta(days=no_show_days) < as_of else "upcoming"
+        expected_at = row["agreed_start_at"] or row["confirmed_at"]
+        return "no_show" if expected_at + timedelta(days=no_show_days) < as_of else "upcoming"
     if row["booking_status"] == "pending":
         return "orphan" if row["requested_at"] + timedelta(days=orphan_days) < as_of else "open"
     return row["booking_status"]
@@ -220,10 +298,57 @@ def quantile(values: list[float], share: float) -> float | None:
     return values[below] + (place - below) * (values[above] - values[below])
 
 
-def lead_time(row: dict) -> str:
-    waited = row["cancelled_at"] - row["requested_at"]
-    if waited < timedelta(hours=1):
+def span(start: datetime, end: datetime) -> str:
+    """The class of the time between two moments."""
+    if end - start < timedelta(hours=1):
         return "under 1 hour"
-    if waited <= timedelta(hours=24):
+    if end - start <= timedelta(hours=24):
         return "1 to 24 hours"
-    return "1 to 3 days" if waited <= timedelta(days=3) else "over 3 days"
+    return "1 to 3 days" if end - start <= timedelta(days=3) else "over 3 days"
+
+
+def notice(row: dict) -> str | None:
+    """How long before the agreed start a booking was cancelled; None where no start is known."""
+    if row["agreed_start_at"] is None:
+        return None
+    late = row["cancelled_at"] > row["agreed_start_at"]
+    return "after the agreed start" if late else span(row["cancelled_at"], row["agreed_start_at"])
+
+
+def ripe(week: list[dict], monday: date, as_of: datetime, no_show_days: int, orphan_days: int) -> dict[str, bool]:
+    """Whether each rate of a week is ripe: by the last request that it can have, answered as late as can be.
+
+    `week` are its bookings, with their outcome.
+    """
+    last_request = datetime(monday.year, monday.month, monday.day) + timedelta(days=7) - timedelta(microseconds=1)
+    last_answer = last_request + timedelta(days=orphan_days)
+    return {
+        "is_cancellation_rate_ripe": last_request < as_of,
+        "is_orphan_rate_ripe": last_answer < as_of,
+        "is_no_show_rate_ripe": last_answer + timedelta(days=no_show_days) < as_of
+        and not any(row["outcome"] == "upcoming" for row in week),
+    }
+
+
+def session_outcome(row: dict, as_of: datetime, max_hours: int) -> str:
+    if not row["is_duration_estimated"]:
+        return "recorded_ends"
+    return "running" if as_of - row["started_at"] < timedelta(hours=max_hours) else "estimated_ends"
+
+
+def double_booked(sessions: list[dict], company: dict[int, str]) -> tuple[int, int]:
+    """Sessions that start strictly inside another of the same mentor, and those of them of one company all around."""
+    recorded = [row for row in sessions if not row["is_duration_estimated"]]
+    found = [
+        [company.get(row["user_id"]) == company.get(other["user_id"]) is not None for other in around]
+        for row in recorded
+        if (
+            around := [
+                other
+                for other in recorded
+                if other["mentor_id"] == row["mentor_id"]
+                and other["started_at"] < row["started_at"] < other["ended_at"]
+            ]
+        )
+    ]
+    return len(found), sum(map(all, found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -120,7 +121,7 @@ def assert_sections_say_what_the_reference_says(document: dict, warehouse: Path)
 
     by_month = reference.counts(outcomes, lambda user: (f"{user['first_at']:%Y-%m}", user["current"]))
     for row in document["cohorts"]["tiers"]:
-        users_of, rebooked, mature, _ = by_month.get((row["month"], row["tier"]), (0, 0, 0, 0))
+        users_of, rebooked, mature, *_ = by_month.get((row["month"], row["tier"]), (0, 0, 0))
         assert (row["users"], row["rebooked"], row["mature_users"]) == (users_of, rebooked, mature)
         assert row["rate"] == (rebooked / users_of if row["is_mature"] and users_of else None)
     months = {row["month"]: row["is_mature"] for row in document["cohorts"]["tiers"]}
@@ -128,10 +129,15 @@ def assert_sections_say_what_the_reference_says(document: dict, warehouse: Path)
 
     returns = reference.returns(outcomes, "current", as_of)
     for row in document["time_to_rebooking"]["tiers"]:
-        curve = {(row["tier"], p["day"]): [p["returned"], p["censored"]] for p in row["curve"]}
-        assert {key: counts for key, counts in curve.items() if any(counts)} == {
-            key: counts for key, counts in returns.items() if key[0] == row["tier"]
-        }
+        for point, before in zip(row["curve"][1:], row["curve"], strict=False):
+            days = [timedelta(days=p["day"]) for p in (before, point)]
+            counts = [
+                counts
+                for (tier, first_at, seen_until), counts in returns.items()
+                if tier == row["tier"] and days[0] < seen_until - first_at <= days[1]
+            ]
+            assert [point["returned"], point["censored"]] == [sum(some) for some in zip(*counts, strict=True)]
+        assert sum(point["returned"] + point["censored"] for point in row["curve"]) == row["users"]
 
     company = {row["user_id"]: row["company_id"] for row in users if row["valid_to"].year == 9999}
     strata = reference.strata(outcomes, lambda user: company.get(user["user_id"]), ["Gold"], ["Silver", "Bronze"])
@@ -145,7 +151,7 @@ def assert_sections_say_what_the_reference_says(document: dict, warehouse: Path)
     assert (sensitivity["conclusion"], sensitivity["changed_by"]) == ("higher", ["window of 7 days"])
     own = reference.outcomes(reference.booking_visits(bookings, users, with_replacements=False), mentors, 30, as_of)
     counted = reference.counts(own, lambda user: (user["current"] == "Gold",))
-    variant = next(row for row in sensitivity["variants"] if row["name"] == "without rescheduled bookings")
+    variant = next(row for row in sensitivity["variants"] if row["name"] == "first requests")
     for group, is_gold in (("group_a", True), ("group_b", False)):
         assert (variant[f"{group}_users"], variant[f"{group}_rebooked"]) == counted[is_gold,][:2]
     assert sum(week["bookings"] for week in document["reliability_in_time"]["weeks"]) == len(bookings) == 225

@@ -26,13 +26,15 @@ MAY_USE = {
     "presentation": {"errors", "settings", "warehouse"},
     "app": {"analysis.answer", "analysis.statistics", "errors", "pipeline", "presentation", "settings", "warehouse"},
     "simulation": {"ingest"},
-    "docs.generate": {"analysis.answer", "analysis.metrics", "config", "settings"},
+    "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "settings"},
     "benchmarks": {"analysis.statistics", "settings", "simulation", "warehouse"},
     "cli": {
         *("alerts", "analysis.metrics", "app", "docs.generate", "errors", "pipeline", "presentation", "settings"),
         *("simulation", "warehouse"),
     },
 }
+# Modules that belong to a room and do not lie in its folder.
+LIVES_IN = {"command_options": "cli"}
 # Libraries that a room must not import.
 MUST_NOT = {
     "analysis.statistics": {"ibis", "duckdb", "sqlmesh"},
@@ -44,6 +46,7 @@ MUST_NOT = {
 
 def room_of(module: str) -> str | None:
     """The room of a module of ours; None: it is a library, or a folder that SQLMesh or pytest reads."""
+    module = LIVES_IN.get(module, module)
     return next((room for room in MAY_USE if module == room or module.startswith(f"{room}.")), None)
 
 

@@ -13,7 +13,7 @@ from settings import PROJECT_ROOT
 PAGE = PROJECT_ROOT / "docs" / "terminal.md"
 COMPLETE = """
 COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-_clipy_completion mentor-analytics
+_mentor_analytics_completion mentor-analytics
 echo "${{COMPREPLY[@]}}"
 """
 
@@ -53,12 +53,12 @@ def test_bash_completes_commands_and_options(shell):
 @pytest.mark.parametrize(
     ("language", "registration"),
     [
-        ("zsh", "compdef _clipy_completion mentor-analytics"),
+        ("zsh", "compdef _mentor_analytics_completion mentor-analytics"),
         ("fish", "complete --no-files --command mentor-analytics"),
     ],
 )
 def test_zsh_and_fish_register_the_same_command(shell, language, registration):
-    (command,) = re.findall(r"_CLI_PY_COMPLETE=\w+ mentor-analytics \| sed '[^']+'", told(language))
+    (command,) = re.findall(r"_MENTOR_ANALYTICS_COMPLETE=\w+ mentor-analytics", told(language))
     script = shell(command)
     assert registration in script
     assert "cli.py" not in script

@@ -1,24 +1,19 @@
-"""The dictionary and the pictures of the lineage say what the models say."""
+"""The dictionary and the graph of the lineage say what the models say."""
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import re
-from xml.etree import ElementTree
 
 import duckdb
 import pytest
 from click.testing import CliRunner
 
 from cli import cli
-from docs.generate import lineage
 from docs.generate.dictionary import DICTIONARY, dictionary_page
+from docs.generate.lineage import mermaid
 from docs.generate.tables import Column, Table, tables
 from ingest.raw_tables import RAW_TABLES
 from tests.conftest import HOSTILE_MENTOR
-
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
@@ -64,66 +59,44 @@ def test_columns_are_traced_to_what_they_are_worked_out_from(found):
     assert sources["marts.dim_users.recorded_to"] == ()
 
 
-def boxes(picture: ElementTree.Element) -> dict[str, tuple[float, float]]:
-    """Left end and top of the box of each table, by the name that stands in it."""
-    found = {}
-    for group in picture.iter(f"{SVG}g"):
-        box = group.find(f"{SVG}rect")
-        found[group.find(f"{SVG}text").text] = float(box.get("x")), float(box.get("y"))
+def edges(graph: str) -> list[tuple[str, str]]:
+    """The arrows of a Mermaid graph, by the names of the tables, which stand in their groups."""
+    names: dict[str, str] = {}
+    found = []
+    for line in graph.splitlines():
+        if group := re.fullmatch(r"  subgraph (\w+)\[\"(.+)\"\]", line):
+            layer = group[2]
+        elif box := re.fullmatch(r"    (\w+)\[\"(.+)\"\]", line):
+            names[box[1]] = f"{layer}.{box[2]}"
+        elif arrow := re.fullmatch(r"  (\w+) --> (\w+)", line):
+            found.append((names[arrow[1]], names[arrow[2]]))
+        else:
+            assert line in ("flowchart LR", "  end")
+    assert len(names) == len(set(names.values()))
     return found
 
 
-def test_the_picture_has_every_table_right_of_what_it_reads(found):
-    picture = ElementTree.fromstring(lineage.svg(found))
-    place = boxes(picture)
-    short = {table.name: table.name.split(".")[1] for table in found}
-    assert set(place) == set(short.values())
-    for table in found:
-        for parent in table.parents:
-            assert place[short[parent]][0] + lineage.BOX_WIDTH < place[short[table.name]][0]
-    columns: dict[float, list[float]] = {}
-    for x, y in place.values():
-        columns.setdefault(x, []).append(y)
-    for tops in columns.values():
-        tops.sort()
-        assert all(below - above >= lineage.BOX_HEIGHT for above, below in itertools.pairwise(tops))
-    assert len(picture.findall(f"{SVG}path")) == sum(len(table.parents) for table in found)
-
-
-def test_the_page_leads_from_every_box_to_its_columns_and_asks_no_server(found):
-    page = lineage.page(found)
-    ids = set(re.findall(r' id="([^"]+)"', page))
-    assert ids == {table.name for table in found}
-    assert set(re.findall(r' href="#([^"]+)"', page)) == ids
-    assert "<script" not in page
-    assert set(re.findall(r"\w+://[^\s\"'<]+", page)) == {"http://www.w3.org/2000/svg"}
+def test_the_graph_has_an_arrow_for_everything_that_is_read(found):
+    assert edges(mermaid(found)) == [(parent, table.name) for table in found for parent in table.parents]
+    assert mermaid([]) == "flowchart LR\n"
 
 
 def test_what_models_say_is_shown_as_text():
-    column = Column(HOSTILE_MENTOR, "TEXT", f"a | b {HOSTILE_MENTOR}", ())
-    table = Table("raw.t", HOSTILE_MENTOR, f"One row per {HOSTILE_MENTOR}", "", (), (column,), ())
-    page = lineage.page([table, dataclasses.replace(table, name=f"raw.{HOSTILE_MENTOR}", parents=("raw.t",))])
-    assert HOSTILE_MENTOR not in page
-    assert "&lt;script&gt;" in page
+    column = Column("c", "TEXT", "a | b", ())
+    table = Table(f"raw.{HOSTILE_MENTOR}", "view", 'One row per "row"', "", (), (column,), ())
+    assert "<" not in mermaid([table])
     assert r"a \| b" in dictionary_page([table])
 
 
-def test_tables_of_a_new_layer_stand_on_the_right():
-    raw, own = (Table(name, "view", "One row per row", "", (), (), ()) for name in ("raw.a", "elsewhere.b"))
-    assert set(boxes(ElementTree.fromstring(lineage.svg([raw, own])))) == {"a", "b"}
-    assert lineage.arrange([raw, own]).places["elsewhere.b"].x > lineage.arrange([raw, own]).places["raw.a"].x
-    assert ElementTree.fromstring(lineage.svg([])) is not None
+def test_the_lineage_is_written_by_the_command_line(tmp_path, found):
+    for name, text in (("lineage.mmd", mermaid(found)), ("lineage.md", dictionary_page(found))):
+        result = CliRunner().invoke(cli, ["lineage", "--out", str(tmp_path / name)])
+        assert result.exit_code == 0, result.output
+        assert (tmp_path / name).read_text(encoding="utf-8") == text
 
 
-def test_the_lineage_is_written_by_the_command_line(tmp_path):
-    result = CliRunner().invoke(cli, ["lineage", "--out", str(tmp_path / "lineage.svg")])
-    assert result.exit_code == 0, result.output
-    assert "fct_bookings" in boxes(ElementTree.parse(tmp_path / "lineage.svg").getroot())
-    assert list(tmp_path.iterdir()) == [tmp_path / "lineage.svg"]
-
-
-@pytest.mark.parametrize(("name", "exit_code"), [("lineage.png", 2), ("nowhere/lineage.svg", 1)])
-def test_a_file_that_cannot_be_drawn_is_told(tmp_path, name, exit_code):
+@pytest.mark.parametrize(("name", "exit_code"), [("lineage.svg", 2), ("nowhere/lineage.md", 1)])
+def test_a_file_that_cannot_be_written_is_reported(tmp_path, name, exit_code):
     result = CliRunner().invoke(cli, ["lineage", "--out", str(tmp_path / name)])
     assert result.exit_code == exit_code
     assert "Traceback" not in result.output

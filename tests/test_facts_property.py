@@ -20,6 +20,27 @@ DAY = datetime(2023, 1, 1)
 DEFAULT_MINUTES = 30
 # Few users, mentors and instants, so that ties, doubles and limits are common.
 MOMENTS = st.integers(0, 60).map(lambda step: DAY + timedelta(hours=step))
+# What the tool may write beside an event: what can be read, what cannot, and what no session or booking can have.
+TIMES = [
+    "2023-01-02T10:00:00Z",
+    "2023-01-02 12:00",
+    "2023-01-02T12:00:00.5+02:00",
+    "2023-01-01",
+    "2023-01-03t09:30-0130",
+    "2023-02-31T10:00:00Z",
+    "2022-12-31T23:59:59Z",
+    "tomorrow",
+    "infinity",
+    "1675245600",
+]
+NUMBERS = ["1800", "90.9999999", "0", "0.9", "-5", "86400", "86401", "NaN", "Infinity", "1e3", "half an hour", "30"]
+PROPERTIES = {
+    "confirmed_start_time": TIMES,
+    "cancelled_by": ["user", "Mentor"],
+    "cancellation_reason": ["ill", "other plans"],
+    "requested_duration_minutes": NUMBERS,
+    "duration_seconds": NUMBERS,
+}
 EVENTS = st.lists(
     st.fixed_dictionaries(
         {
@@ -27,7 +48,8 @@ EVENTS = st.lists(
             "mentor_id": st.sampled_from(["M-1", "M-2"]),
             "at": MOMENTS,
             "type": st.sampled_from(list(reference.PRECEDENCE)),
-        }
+        },
+        optional={name: st.sampled_from(texts) for name, texts in PROPERTIES.items()},
     ),
     max_size=25,
 )
@@ -55,20 +77,22 @@ def engine(context, tmp_path_factory):
 
 
 def build(engine, fact_queries: dict[str, str], events: list[dict]) -> None:
-    engine.execute("""
+    properties = "".join(f", {name} TEXT" for name in reference.PROPERTIES)
+    engine.execute(f"""
         CREATE OR REPLACE TABLE staging.stg_events (
             event_id TEXT, user_id BIGINT, mentor_id TEXT, occurred_at TIMESTAMP, event_type TEXT, precedence INT,
-            load_id BIGINT
+            load_id BIGINT{properties}
         )
     """)
-    if events:
-        engine.executemany(
-            "INSERT INTO staging.stg_events VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (r["event_id"], r["user_id"], r["mentor_id"], r["at"], r["type"], reference.PRECEDENCE[r["type"]], 1)
-                for r in events
-            ],
+    rows = [
+        (
+            *(r["event_id"], r["user_id"], r["mentor_id"], r["at"], r["type"], reference.PRECEDENCE[r["type"]], 1),
+            *(r.get(name) for name in reference.PROPERTIES),
         )
+        for r in events
+    ]
+    if rows:
+        engine.executemany(f"INSERT INTO staging.stg_events VALUES ({', '.join('?' for _ in rows[0])})", rows)
     for name, query in fact_queries.items():
         engine.execute(f"CREATE OR REPLACE TABLE marts.{name} AS {query}")
 
@@ -80,11 +104,14 @@ def test_facts_equal_the_brute_force_reference(engine, fact_queries, events, dat
         row["event_id"] = f"e{number:03}"
     build(engine, fact_queries, events)
     sessions = engine.execute("""
-        SELECT user_id, mentor_id, started_at, ended_at, is_duration_estimated FROM marts.fct_sessions ORDER BY ALL
+        SELECT user_id, mentor_id, started_at, ended_at, end_recorded_at, is_duration_estimated
+        FROM marts.fct_sessions ORDER BY ALL
     """).fetchall()
     assert sessions == reference.sessions(events)
     bookings = engine.execute("""
-        SELECT user_id, mentor_id, requested_at, booking_status, is_confirmation_missing, is_rescheduled
+        SELECT
+            user_id, mentor_id, requested_at, booking_status, is_confirmation_missing, is_rescheduled, agreed_start_at,
+            cancelled_by, cancellation_reason, requested_duration_minutes
         FROM marts.fct_bookings ORDER BY ALL
     """).fetchall()
     assert bookings == reference.bookings(events)

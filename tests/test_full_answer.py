@@ -250,7 +250,7 @@ def test_what_lies_after_the_moment_of_the_answer_is_not_seen(connection):
     document = document_of(connection, filled(sessions), as_of=day(10.5))
     gold = document["time_to_rebooking"]["tiers"][0]
     assert (gold["users"], gold["returned"]) == (1, 0)
-    assert [(point["day"], point["censored"]) for point in gold["curve"]] == [(0, 0), (10, 1)]
+    assert [(point["day"], point["censored"]) for point in gold["curve"]] == [(0, 0), (11, 1)]
 
 
 def test_mentors_with_few_users_are_shrunk_and_marked(connection):

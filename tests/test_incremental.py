@@ -15,6 +15,14 @@ from tests.test_answer import answer, run
 DAY = datetime(2023, 1, 1)
 STREAMS = 300 * EXAMPLES_FACTOR
 BATCHES = 4
+# What the tool may write beside an event, some of it of no use.
+PROPERTIES = {
+    "confirmed_start_time": ["2023-01-05T10:00:00Z", "2023-01-03", "soon"],
+    "cancelled_by": ["user", "mentor"],
+    "cancellation_reason": ["ill", "Other plans"],
+    "requested_duration_minutes": [30, "60", -30],
+    "duration_seconds": [1800, 90.5, 10**8],
+}
 
 
 def stream(number: int, chance: random.Random) -> list[tuple[int, dict]]:
@@ -24,6 +32,7 @@ def stream(number: int, chance: random.Random) -> list[tuple[int, dict]]:
     """
     rows = []
     for place in range(chance.randint(1, 20)):
+        properties = {name: chance.choice(values) for name, values in PROPERTIES.items() if chance.random() < 0.3}
         at = DAY + timedelta(hours=6 * chance.randint(0, 40))
         row = event(
             f"{number}-{place}",
@@ -31,6 +40,7 @@ def stream(number: int, chance: random.Random) -> list[tuple[int, dict]]:
             mentor_id=chance.choice(["M-1", "M-2"]),
             timestamp=f"{at.isoformat()}Z",
             event_type=chance.choice(list(reference.PRECEDENCE)),
+            **properties,
         )
         batch = chance.randrange(BATCHES)
         rows.append((batch, row))

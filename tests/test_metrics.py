@@ -22,7 +22,9 @@ from analysis.metrics.rebooking import rebooking_counts, session_visits, user_ou
 from analysis.metrics.reliability import (
     booking_outcomes,
     cancellation_counts,
+    cancellation_origins,
     delay_quantiles,
+    notice_counts,
     reliability_counts,
     weekly_counts,
 )
@@ -44,6 +46,10 @@ STEPS = [timedelta(0)] * 6 + [
     *(timedelta(days=days) + tick for days in (1, 30, 75) for tick in (-TICK, 0 * TICK, TICK))
 ]
 MOMENTS = st.builds(lambda base, step: START + base + step, st.sampled_from(BASES), st.sampled_from(STEPS))
+# Agreed starts on either side of the day on which a booking becomes a no-show.
+AGREED_STARTS = st.sampled_from(
+    [None, *(AS_OF - timedelta(days=NO_SHOW_DAYS) + tick for tick in (-TICK, 0 * TICK, TICK))]
+)
 WAITS = st.sampled_from([timedelta(hours=hours) + tick for hours in (1, 24, 72) for tick in (0 * TICK, TICK)])
 MENTOR_IDS = ["M-1", "M-2", "M-3", "M-9"]
 MENTORS = [
@@ -91,8 +97,12 @@ def marts(draw) -> dict[str, list[dict]]:
                 "requested_at": moment,
                 "booking_status": status,
                 "confirmed_at": moment + draw(WAITS) if is_confirmed else None,
+                "agreed_start_at": draw(st.one_of(AGREED_STARTS, WAITS.map(moment.__add__))) if is_confirmed else None,
                 "cancelled_at": moment + draw(WAITS) if status == "cancelled" else None,
+                "cancelled_by": draw(st.sampled_from([None, "user", "mentor"])) if status == "cancelled" else None,
+                "cancellation_reason": draw(st.sampled_from([None, "ill"])) if status == "cancelled" else None,
                 "session_started_at": moment + draw(WAITS) if status == "attended" else None,
+                "is_confirmation_missing": status == "attended" and not is_confirmed,
                 "is_rescheduled": status == "cancelled" and draw(st.booleans()),
             }
         )
@@ -123,6 +133,7 @@ def expressions() -> dict[str, Table]:
         "without a limit": rebooking_counts(unlimited),
         "returns": return_counts(outcomes, AS_OF),
         "cohorts": cohort_counts(outcomes, WINDOW, AS_OF),
+        "cohorts by mentor": cohort_counts(outcomes, WINDOW, AS_OF, "mentor_id"),
         "cohorts without a limit": cohort_counts(unlimited, None, AS_OF),
         "company": stratum_counts(with_company(outcomes, users), "company_id", GROUP_A, GROUP_B),
         "company_size": stratum_counts(with_company(outcomes, users), "company_size", GROUP_A, GROUP_B),
@@ -131,9 +142,11 @@ def expressions() -> dict[str, Table]:
         "variants": variant_counts(outcomes, users, list(WINDOWS)),
         "intent": intent_counts(outcomes, user_intents(outcomes, bookings, WINDOW)),
         "reliability": reliability_counts(booked),
-        "weeks": weekly_counts(booked),
+        "weeks": weekly_counts(booked, AS_OF, NO_SHOW_DAYS, ORPHAN_DAYS),
         "delays": delay_quantiles(booked),
         "cancellations": cancellation_counts(booked),
+        "notices": notice_counts(booked),
+        "origins": cancellation_origins(booked),
     }
     for name, visits in other_approaches(sessions, bookings, users).items():
         expressions[name] = rebooking_counts(tiered(visits, WINDOW))
@@ -166,11 +179,11 @@ def keyed(found: list[dict], *keys: str) -> dict[tuple, dict]:
     return by_key
 
 
-FOUR = ("users", "rebooked", "mature_users", "mature_rebooked")
+COUNTS = ("users", "rebooked", "mature_users", "mature_rebooked", "may_yet_rebook")
 
 
-def four_counts(found: list[dict], *keys: str) -> dict[tuple, tuple]:
-    return {key: tuple(row[name] for name in FOUR) for key, row in keyed(found, *keys).items()}
+def counts_of(found: list[dict], *keys: str) -> dict[tuple, tuple]:
+    return {key: tuple(row[name] for name in COUNTS) for key, row in keyed(found, *keys).items()}
 
 
 @settings(max_examples=60 * EXAMPLES_FACTOR, deadline=None)
@@ -192,15 +205,18 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
         users = reference.outcomes(visits, BEGUN, window_days, AS_OF)
         return reference.counts(users, lambda user: (user["current"],))
 
-    assert four_counts(found["without a limit"], "tier") == by_tier(visits, None)
-    assert four_counts(found["bookings"], "tier") == by_tier(reference.booking_visits(bookings, users), WINDOW)
-    own = reference.booking_visits(bookings, users, with_replacements=False)
-    assert four_counts(found["own bookings"], "tier") == by_tier(own, WINDOW)
+    assert counts_of(found["without a limit"], "tier") == by_tier(visits, None)
+    assert counts_of(found["bookings"], "tier") == by_tier(reference.booking_visits(bookings, users), WINDOW)
+    first = reference.booking_visits(bookings, users, with_replacements=False)
+    assert counts_of(found["first requests"], "tier") == by_tier(first, WINDOW)
     recorded = reference.session_visits([row for row in sessions if not row["is_duration_estimated"]])
-    assert four_counts(found["recorded sessions"], "tier") == by_tier(recorded, WINDOW)
+    assert counts_of(found["recorded sessions"], "tier") == by_tier(recorded, WINDOW)
 
-    days = {key: [row["returned"], row["censored"]] for key, row in keyed(found["returns"], "tier", "day").items()}
-    assert days == reference.returns(outcomes, "current", AS_OF)
+    returns = {
+        key: [row["returned"], row["censored"]]
+        for key, row in keyed(found["returns"], "tier", "first_at", "seen_until").items()
+    }
+    assert returns == reference.returns(outcomes, "current", AS_OF)
 
     def month(user):
         return user["first_at"].date().replace(day=1)
@@ -210,8 +226,8 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
         assert {row["month"]: row["is_mature"] for row in found[name]} == {
             first: reference.is_mature_month(first, window_days, AS_OF) for first, _ in expected
         }
-    assert four_counts(found["cohorts"], "month", "tier") == expected
-    assert four_counts(found["mentors"], "mentor_id", "tier") == reference.counts(
+    assert counts_of(found["cohorts"], "month", "tier") == expected
+    assert counts_of(found["mentors"], "mentor_id", "tier") == reference.counts(
         outcomes, lambda user: (user["mentor_id"], user["current"])
     )
 
@@ -228,10 +244,14 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
         counted = keyed(found[name], "events_a", "n_a", "events_b", "n_b")
         assert {pattern: row["strata"] for pattern, row in counted.items()} == Counter(strata.values())
 
-    for pair, row in keyed(found["variants"], "tier", "other_tier").items():
-        own = [user for user in outcomes if (user["current"], user["at_session"]) == pair]
+    assert counts_of(found["cohorts by mentor"], "month", "tier", "mentor_id") == reference.counts(
+        outcomes, lambda user: (month(user), user["current"], user["mentor_id"])
+    )
+    for key, row in keyed(found["variants"], "mentor_id", "tier", "other_tier").items():
+        own = [user for user in outcomes if (user["mentor_id"], user["current"], user["at_session"]) == key]
         kept = [user for user in own if current.get(user["user_id"], {}).get("status") != "churned"]
         assert (row["users"], row["kept_users"]) == (len(own), len(kept))
+        assert row["may_yet_rebook"] == sum(not user["is_mature"] and not user["is_rebooked"] for user in own)
         assert row["kept_rebooked"] == sum(user["is_rebooked"] for user in kept)
         for window_days in WINDOWS:
             within = [reference.is_within(user["next_at"], user["first_at"], window_days) for user in own]
@@ -259,7 +279,8 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
 @given(tables=marts())
 def test_metrics_of_bookings_equal_the_reference(engine, queries, tables):
     small_marts.fill(engine, tables)
-    found = {name: rows(engine, queries[name]) for name in ("reliability", "weeks", "delays", "cancellations")}
+    names = ("reliability", "weeks", "delays", "cancellations", "notices", "origins")
+    found = {name: rows(engine, queries[name]) for name in names}
     bookings = [
         row
         | {
@@ -279,6 +300,10 @@ def test_metrics_of_bookings_equal_the_reference(engine, queries, tables):
             assert {name: row[name] for name in names} == {name: outcomes[name] for name in names}
             assert row["bookings"] == len(own)
             assert row["rescheduled"] == sum(booking["is_rescheduled"] for booking in own)
+            assert row["missing_confirmations"] == sum(booking["is_confirmation_missing"] for booking in own)
+            if name == "weeks":
+                expected = reference.ripe(own, value, AS_OF, NO_SHOW_DAYS, ORPHAN_DAYS)
+                assert {flag: row[flag] for flag in expected} == expected
 
     delays = keyed(found["delays"], "tier")
     assert set(delays) == {(None,), *((row["tier"],) for row in bookings)}
@@ -294,14 +319,26 @@ def test_metrics_of_bookings_equal_the_reference(engine, queries, tables):
                 )
 
     cancelled = [row for row in bookings if row["booking_status"] == "cancelled"]
-    assert {
-        key: (row["cancelled"], row["rescheduled"])
-        for (key,), row in keyed(found["cancellations"], "lead_time").items()
-    } == {
-        name: (len(own), sum(row["is_rescheduled"] for row in own))
-        for name in {reference.lead_time(row) for row in cancelled}
-        for own in [[row for row in cancelled if reference.lead_time(row) == name]]
-    }
+
+    def cancellations(key):
+        by_key = Counter(key(row) for row in cancelled)
+        return {
+            value: (n, sum(row["is_rescheduled"] for row in cancelled if key(row) == value))
+            for value, n in by_key.items()
+        }
+
+    def counted(name, *keys):
+        return {key: (row["cancelled"], row["rescheduled"]) for key, row in keyed(found[name], *keys).items()}
+
+    assert counted("cancellations", "lead_time") == cancellations(
+        lambda row: (reference.span(row["requested_at"], row["cancelled_at"]),)
+    )
+    notices = cancellations(lambda row: (reference.notice(row),))
+    notices.pop((None,), None)
+    assert counted("notices", "notice") == notices
+    assert counted("origins", "cancelled_by", "cancellation_reason") == cancellations(
+        lambda row: (row["cancelled_by"], row["cancellation_reason"])
+    )
 
 
 def test_every_metric_is_also_sql_for_postgresql_and_spark(expressions):

@@ -1,18 +1,21 @@
-"""Failures reach Slack and e-mail: real endpoints on this machine, real failures."""
+"""Failures reach Slack, e-mail and other services: real endpoints on this machine, real failures."""
 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import socket
 import socketserver
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from alerts.channels import Email, NotificationSettings, configured_channels, one_message
+from alerts.channels import Email, NotificationSettings, configured_channels, deliver, one_message
 from cli import cli
 from errors import SettingsError
 from settings import PROJECT_ROOT, load_settings
@@ -27,6 +30,7 @@ class _Webhook(BaseHTTPRequestHandler):
     def do_POST(self):
         assert self.path == f"/{SECRET}"
         self.server.texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+        time.sleep(self.server.seconds)
         self.send_response(self.server.status)
         self.end_headers()
 
@@ -60,7 +64,7 @@ def serve(server):
 @pytest.fixture
 def webhook(monkeypatch):
     server = HTTPServer(("127.0.0.1", 0), _Webhook)
-    server.texts, server.status = [], 200
+    server.texts, server.status, server.seconds = [], 200, 0
     monkeypatch.setenv("MENTOR_SLACK_WEBHOOK_URL", f"http://127.0.0.1:{server.server_port}/{SECRET}")
     yield from serve(server)
 
@@ -169,6 +173,8 @@ def test_a_refused_file_is_told_and_a_server_that_answers_an_error_only_warns(da
         ({"SMTP_PASSWORD": SECRET}, "MENTOR_SMTP_HOST, MENTOR_SMTP_SENDER, MENTOR_SMTP_RECIPIENTS, MENTOR_SMTP_USER"),
         ({"SMTP_PORT": SECRET}, "MENTOR_SMTP_PORT"),
         ({"SLACK_WEBHOOK_URL": SECRET}, "MENTOR_SLACK_WEBHOOK_URL is not an http(s) address"),
+        ({"NOTIFY_URLS": f"json://a nothing://{SECRET}"}, "MENTOR_NOTIFY_URLS: address 2 is not one that apprise can"),
+        ({"NOTIFY_URLS": f"discord://{SECRET}"}, "MENTOR_NOTIFY_URLS: address 1 is not one that apprise can use"),
     ],
 )
 def test_a_channel_set_by_half_is_told_before_anything_runs(monkeypatch, warehouse, values, message):
@@ -230,6 +236,72 @@ def test_what_nobody_foresaw_is_told_as_well(webhook):
     with pytest.raises(ZeroDivisionError), one_message(lambda: "refresh", pytest.fail):
         _ = 1 / 0
     assert webhook.texts == ["*mentor-analytics: refresh failed*\ndivision by zero"]
+
+
+@pytest.fixture
+def service(webhook, monkeypatch):
+    """The webhook as a service of apprise, with its JSON made that of Slack; not as a Slack webhook."""
+    monkeypatch.setenv("MENTOR_SLACK_WEBHOOK_URL", "")
+    monkeypatch.setenv("MENTOR_NOTIFY_URLS", f"json://127.0.0.1:{webhook.server_port}/{SECRET}?:message=text")
+    return webhook
+
+
+def test_a_service_is_sent_one_message_and_no_log_has_its_address(
+    service, mail_host, data_folder, warehouse, monkeypatch
+):
+    mail = f"mailto://127.0.0.1:{mail_host.server_address[1]}?from=a@x.org&to=b@x.org&mode=insecure&+X-Key={SECRET}"
+    monkeypatch.setenv("MENTOR_NOTIFY_URLS", f"{os.environ['MENTOR_NOTIFY_URLS']}\n{mail}")
+    set_mail(monkeypatch, port_without_a_server())
+    log = []
+    handler = logging.Handler()
+    handler.emit = lambda record: log.append(f"{record.name} {record.getMessage()}")
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [handler])
+    monkeypatch.setattr(root, "level", logging.DEBUG)
+    logging.getLogger("any").debug("it listens")
+    folder = data_folder(mentors="mentor_id,tier,hourly_rate\nM-1,,200\n")
+    told = run(warehouse, "refresh", "--data", str(folder), exit_code=1)
+    assert told.count("was not sent by e-mail: Connection refused") == 1
+    assert told.count("was not sent") == 1
+    (text,), (mail,) = service.texts, mail_host.mails
+    assert "mentor M-1 has no tier" in text
+    assert "Subject: mentor-analytics: refresh failed\n" in mail
+    assert "any it listens" in log
+    assert not [line for line in log if SECRET in line]
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds", "reason"),
+    [(404, 0, "the service did not accept it, or could not be reached"), (200, 3, "no answer within 0.5 seconds")],
+)
+def test_a_service_that_does_not_take_it_only_warns(service, monkeypatch, status, seconds, reason):
+    service.status, service.seconds = status, seconds
+    monkeypatch.setattr("alerts.channels.TIMEOUT_SECONDS", 0.5)
+    warnings = []
+    deliver(configured_channels(), "refresh failed", ["why"], warnings.append)
+    assert warnings == [f"'refresh failed' was not sent by json: {reason}"]
+
+
+@pytest.mark.parametrize("by", ["e-mail", "mailto"])
+def test_a_line_break_in_a_subject_makes_no_header(mail_host, monkeypatch, by):
+    if by == "mailto":
+        set_mail(monkeypatch, "")
+        for name in ("HOST", "SENDER", "RECIPIENTS"):
+            monkeypatch.setenv(f"MENTOR_SMTP_{name}", "")
+        address = f"mailto://127.0.0.1:{mail_host.server_address[1]}?from=a@x.org&to=b@x.org&mode=insecure"
+        monkeypatch.setenv("MENTOR_NOTIFY_URLS", address)
+    warnings = []
+    deliver(configured_channels(), "refresh\r\nBcc: c@x.org", ["why"], warnings.append)
+    assert len(mail_host.mails) + len(warnings) == 1
+    assert not any(line.startswith("Bcc") for mail in mail_host.mails for line in mail.splitlines())
+
+
+def test_apprise_is_not_imported_where_no_service_is_named(webhook):
+    code = (
+        "import sys, config; assert len(config.config.notification_targets) == 1; assert 'apprise' not in sys.modules"
+    )
+    done = Command(PROJECT_ROOT, "-c", code)
+    assert done.wait() == 0, done.output()
 
 
 def test_asking_for_help_is_no_failure(webhook, warehouse):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import filecmp
+import json
 from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from cli import cli
 from simulation.population import Scenario, simulate
+from simulation.properties import PROPERTIES, REASONS
 from tests.conftest import ingest
 from tests.test_answer import answer, run
 
@@ -94,6 +97,71 @@ def test_the_effect_is_the_one_that_was_set(tmp_path, warehouse):
         assert abs(row["mature_rate"] - rates[row["tier"]]) < error + 0.01
 
 
+def properties(scenario: Scenario) -> tuple[list[dict], list[dict]]:
+    """The events of a scenario without their properties, and the properties of each."""
+    events = [json.loads(line) for line in simulate(scenario).events["line"]]
+    carried = [{name: row.pop(name) for name in PROPERTIES if name in row} for row in events]
+    return events, carried
+
+
+def test_properties_are_carried_by_the_share_that_was_set_and_change_nothing_else():
+    bare, none = properties(Scenario(2000, property_share=0))
+    assert not any(none)
+    everything, carried = properties(Scenario(2000, property_share=1))
+    some, of_some = properties(Scenario(2000, property_share=0.3))
+    assert bare == everything == some
+    can_carry = sum(map(bool, carried))
+    assert can_carry > 0.7 * len(bare)
+    share = sum(map(bool, of_some)) / can_carry
+    assert abs(share - 0.3) < 4 * (0.3 * 0.7 / can_carry) ** 0.5
+    assert all(few in ({}, all_of_it) for few, all_of_it in zip(of_some, carried, strict=True))
+
+
+def test_properties_agree_with_what_was_simulated(tmp_path, warehouse):
+    folder = simulated(tmp_path / "data", "--users", "2000", "--dirt", "0", "--property-share", "1")
+    run(warehouse, "refresh", "--data", str(folder))
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        # Where a pair meets more than once, its events may be read otherwise than they were drawn.
+        connection.execute("""
+            CREATE TEMP TABLE meetings AS
+            SELECT b.*, s.started_at, s.ended_at, s.duration_minutes, s.is_duration_estimated
+            FROM marts.fct_bookings AS b JOIN marts.fct_sessions AS s USING (session_id)
+            WHERE (b.user_id, b.mentor_id) IN (
+                SELECT (user_id, mentor_id) FROM raw.booking_events WHERE event_type = 'booking_requested'
+                GROUP BY ALL HAVING COUNT(*) = 1
+            )
+        """)
+        attended = connection.execute("""
+            SELECT
+                COUNT(*), MIN(started_at - agreed_start_at), MAX(started_at - agreed_start_at),
+                COUNT(*) FILTER (NOT is_duration_estimated AND duration_minutes > requested_duration_minutes),
+                COUNT(*) FILTER (requested_duration_minutes % 15 <> 0 OR requested_duration_minutes IS NULL)
+            FROM meetings WHERE agreed_start_at IS NOT NULL
+        """).fetchone()
+        waiting = connection.execute("""
+            SELECT COUNT(*), COUNT(agreed_start_at), COUNT(*) FILTER (agreed_start_at <= confirmed_at)
+            FROM marts.fct_bookings WHERE booking_status = 'confirmed'
+        """).fetchone()
+        cancelled = connection.execute("""
+            SELECT cancelled_by, cancellation_reason, COUNT(*) FROM marts.fct_bookings
+            WHERE booking_status = 'cancelled' GROUP BY ALL
+        """).fetchall()
+        measured = connection.execute("""
+            SELECT COUNT(*), COUNT(*) FILTER (epoch(ended_at - started_at) <> duration_seconds::INT)
+            FROM meetings JOIN raw.booking_events USING (user_id, mentor_id)
+            WHERE event_type = 'session_ended' AND occurred_at = ended_at
+        """).fetchone()
+    number, least, most, longer, odd = attended
+    assert number > 500
+    assert (least.total_seconds(), most.total_seconds(), longer, odd) == (0, 240, 0, 0)
+    assert waiting[0] == waiting[1] > 0 == waiting[2]
+    assert {(who, why) for who, why, _ in cancelled} == {
+        (who, why) for who, reasons in REASONS.items() for why in (None, *reasons)
+    }
+    assert measured[0] > 500
+    assert measured[1] == 0
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -102,6 +170,7 @@ def test_the_effect_is_the_one_that_was_set(tmp_path, warehouse):
         (["--users", "5", "--rebooking-rate", "Gold=high"], "rate from 0 to 1"),
         (["--users", "5", "--rebooking-rate", "Gold=1.5"], "rate from 0 to 1"),
         (["--users", "5", "--dirt", "2"], "--dirt"),
+        (["--users", "5", "--property-share", "2"], "--property-share"),
     ],
 )
 def test_wrong_options_write_nothing(tmp_path, options, message):

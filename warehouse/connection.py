@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from errors import SettingsError, WarehouseError
-from settings import Settings, load_settings
+from settings import COMMAND, Settings, load_settings
 
 
 def engine_options(settings: Settings, database: Path, read_only: bool = False) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def connect(warehouse: Path, read_only: bool = False) -> duckdb.DuckDBPyConnecti
         WarehouseError: there is none to read, another process holds it, or it is no DuckDB file.
     """
     if read_only and not warehouse.exists():
-        raise WarehouseError(f"there is no warehouse at {warehouse} yet; run: python cli.py refresh")
+        raise WarehouseError(f"there is no warehouse at {warehouse} yet; run: {COMMAND} refresh")
     if not read_only:
         warehouse.parent.mkdir(parents=True, exist_ok=True)
     options = engine_options(load_settings(), warehouse, read_only)

@@ -16,7 +16,7 @@ import duckdb
 
 from analysis.answer.schema.document import TakenIn
 from errors import WarehouseError
-from settings import Settings
+from settings import COMMAND, Settings
 from warehouse.connection import one_row
 
 # Every report, and the fact that gives it rows as soon as it has some; None: what has no tier gives it none.
@@ -79,7 +79,7 @@ class Environment:
         """
         lines = []
         runs_in = "prod" if self.waits_for_prod else self.name
-        run = f"python cli.py transform --env {runs_in}"
+        run = f"{COMMAND} transform --env {runs_in}"
         if self.taken_in["waiting_loads"]:
             loads, events = self.taken_in["waiting_loads"], self.taken_in["waiting_events"]
             lines.append(
@@ -178,7 +178,7 @@ def refuse_earlier_version(connection: duckdb.DuckDBPyConnection) -> None:
     if count:
         raise WarehouseError(
             "the warehouse was built by an earlier version, which kept less of users and mentors; "
-            "rebuild it: python cli.py reset --yes, then python cli.py refresh with all files"
+            f"rebuild it: {COMMAND} reset --yes, then {COMMAND} refresh with all files"
         )
 
 
@@ -204,7 +204,7 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
     if name not in built:
         there = f"; there is {', '.join(built)}" if built else ""
         raise WarehouseError(
-            f"the environment {name} is not in the warehouse{there}; run: python cli.py refresh --env {name}"
+            f"the environment {name} is not in the warehouse{there}; run: {COMMAND} refresh --env {name}"
         )
     marts, reference = schema("marts", name), schema("reference", name)
     try:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 import duckdb
 
 from errors import WarehouseError
+from settings import COMMAND
 from warehouse.connection import connect
 
 
@@ -68,7 +69,7 @@ def load_history(warehouse: duckdb.DuckDBPyConnection) -> LoadHistory:
             GROUP BY source, reason ORDER BY MIN(load_id), source, COUNT(*) DESC, reason
         """).fetchall()
     except duckdb.CatalogException:
-        raise WarehouseError("nothing was loaded into this warehouse yet; run: python cli.py refresh") from None
+        raise WarehouseError(f"nothing was loaded into this warehouse yet; run: {COMMAND} refresh") from None
     return LoadHistory(
         [replace(loads, file=PurePath(loads.file).name) for loads in (SourceLoads(*row) for row in sources)],
         [Rejection(*row) for row in rejections],
@@ -89,4 +90,4 @@ def rejected_rows(warehouse: Path) -> list[tuple[int, str, int, str, str]]:
                 "SELECT load_id, file, position, reason, raw_text FROM raw.rejected_rows ORDER BY load_id, position"
             ).fetchall()
         except duckdb.CatalogException:
-            raise WarehouseError(f"nothing was loaded into {warehouse} yet; run: python cli.py refresh") from None
+            raise WarehouseError(f"nothing was loaded into {warehouse} yet; run: {COMMAND} refresh") from None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ibis
+import numpy as np
 from ibis.expr.types import Table
 
 from analysis.answer.cohorts import cohorts_section
@@ -92,14 +93,15 @@ def answer(
     events = marts.events.filter(marts.events.load_id <= built.newest_load)
     window_days, attribution = settings.rebooking_window_days, settings.tier_attribution
 
-    (totals,) = _rows(session_counts(marts.sessions).cross_join(unknown_counts(events, marts.users, marts.mentors)))
+    of_sessions = session_counts(marts.sessions, marts.as_of, settings.max_session_hours)
+    (totals,) = _rows(of_sessions.cross_join(unknown_counts(events, marts.users, marts.mentors)))
 
     def outcomes_of(visits: Table) -> Table:
         return with_tier(user_outcomes(visits, window_days, marts.as_of), marts.mentors, attribution, "first_at")
 
     by_approach = _by_approach(
         {
-            name: rebooking_counts(outcomes_of(visits))
+            name: rebooking_counts(outcomes_of(visits), "mentor_id", "tier")
             for name, visits in other_approaches(marts.sessions, marts.bookings, marts.users).items()
         }
     )
@@ -163,14 +165,16 @@ def _more(outcomes: Table, counts: list[Row], booked: Table, marts: Marts, setti
     }
     cohorts = _rows(cohort_counts(outcomes, settings.rebooking_window_days, marts.as_of))
     return {
-        "time_to_rebooking": time_to_rebooking_section(_rows(return_counts(outcomes, marts.as_of)), settings),
+        "time_to_rebooking": time_to_rebooking_section(_columns(return_counts(outcomes, marts.as_of)), settings),
         "cohorts": cohorts_section(cohorts, settings),
         "confounding": confounding_section(by_stratum, settings),
         "mentors": mentors_section(_rows(mentor_counts(outcomes)), settings),
         "power": power_section(counts, settings),
         "pairwise": pairwise_section(counts, settings),
         "reliability_in_time": reliability_in_time_section(
-            _rows(weekly_counts(booked)), _rows(delay_quantiles(booked)), _rows(cancellation_counts(booked))
+            _rows(weekly_counts(booked, marts.as_of, settings.no_show_grace_days, settings.orphan_grace_days)),
+            _rows(delay_quantiles(booked)),
+            _rows(cancellation_counts(booked)),
         ),
     }
 
@@ -178,6 +182,12 @@ def _more(outcomes: Table, counts: list[Row], booked: Table, marts: Marts, setti
 def _rows(expression: Table) -> list[Row]:
     # In batches, since DuckDB's to_pyarrow imports pandas, which takes longer than the queries of a small warehouse.
     return [row for batch in expression.to_pyarrow_batches() for row in batch.to_pylist()]
+
+
+def _columns(expression: Table) -> dict[str, np.ndarray[Any, Any]]:
+    """The columns of a table that may have a row for nearly every user."""
+    table = expression.to_pyarrow_batches().read_all()
+    return {name: table[name].to_numpy() for name in table.column_names}
 
 
 def _by_approach(counts: dict[str, Table]) -> dict[str, list[Row]]:

@@ -37,7 +37,7 @@ def reliability_section(rows: list[Row], totals: Row, settings: Settings) -> Rel
         **_figures(rows),
         "sessions": totals["sessions"],
         "estimated_ends": totals["estimated_ends"],
-        "estimated_end_rate": rate(totals["estimated_ends"], totals["sessions"]),
+        "estimated_end_rate": rate(totals["estimated_ends"], totals["sessions"] - totals["running"]),
         "unknown_user_events": totals["unknown_user_events"],
         "unknown_mentor_events": totals["unknown_mentor_events"],
     }

@@ -48,7 +48,7 @@ def sensitivity_section(by_session: list[Row], by_approach: dict[str, list[Row]]
             ("by bookings", by_approach["bookings"], plain),
             (other, by_session, ("other_tier", "users", "rebooked")),
             ("without estimated sessions", by_approach["recorded sessions"], plain),
-            ("without rescheduled bookings", by_approach["own bookings"], plain),
+            ("first requests", by_approach["first requests"], plain),
             ("without churned users", by_session, ("tier", "kept_users", "kept_rebooked")),
         )
     ]

@@ -9,24 +9,28 @@ from analysis.metrics.marts import Moment
 from analysis.metrics.rebooking import rebooking_counts
 
 
-def cohort_counts(outcomes: Table, window_days: int | None, as_of: Moment) -> Table:
-    """One row per month and tier: `month, tier`, the counts of `rebooking_counts`, and `is_mature`.
+def cohort_counts(outcomes: Table, window_days: int | None, as_of: Moment, *keys: str) -> Table:
+    """One row per month, tier and value of `keys`: these, the counts of `rebooking_counts`, and `is_mature`.
 
     `month` is the first day of the month of the first session, UTC. A cohort is mature when the window
     of whoever came in the month's last moment has passed at `as_of`; until then its rate can only be
     too low. With no limit none ever is.
     """
-    counted = rebooking_counts(outcomes.mutate(month_start=outcomes.first_at.truncate("M")), "month_start", "tier")
+    counted = rebooking_counts(
+        outcomes.mutate(month_start=outcomes.first_at.truncate("M")), "month_start", "tier", *keys
+    )
     if window_days is None:
         mature = ibis.literal(False)
     else:
         mature = counted.month_start + ibis.interval(months=1) + ibis.interval(days=window_days) <= as_of
     return counted.select(
         "tier",
+        *keys,
         "users",
         "rebooked",
         "mature_users",
         "mature_rebooked",
+        "may_yet_rebook",
         month=counted.month_start.date(),
         is_mature=mature,
     ).relocate("month")

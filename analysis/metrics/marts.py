@@ -22,6 +22,7 @@ COLUMNS = {
         "mentor_id": "string",
         "started_at": "timestamp",
         "ended_at": "timestamp",
+        "end_recorded_at": "timestamp",
         "duration_minutes": "float64",
         "is_duration_estimated": "boolean",
         "booking_id": "string",
@@ -35,7 +36,11 @@ COLUMNS = {
         "requested_at": "timestamp",
         "booking_status": "string",
         "confirmed_at": "timestamp",
+        "agreed_start_at": "timestamp",
         "cancelled_at": "timestamp",
+        "cancelled_by": "string",
+        "cancellation_reason": "string",
+        "requested_duration_minutes": "int64",
         "session_started_at": "timestamp",
         "session_id": "string",
         "is_confirmation_missing": "boolean",
@@ -68,6 +73,7 @@ COLUMNS = {
         "user_id": "int64",
         "mentor_id": "string",
         "occurred_at": "timestamp",
+        "event_type": "string",
         "load_id": "int64",
     },
 }
@@ -105,7 +111,7 @@ class Marts:
 
     `sessions` and `bookings` are shaped like the facts. `users` has one row per known user, `user_id,
     company_id, status`. `mentors` has one row per version of a mentor that has begun, `mentor_id, tier,
-    valid_from`. `events` has one row per event, `event_id, user_id, mentor_id, occurred_at, load_id`.
+    valid_from`. `events` has one row per event, `event_id, user_id, mentor_id, occurred_at, event_type, load_id`.
     """
 
     as_of: Moment
@@ -178,11 +184,12 @@ def held_now(dimension: Table) -> Table:
 
 
 def sessions_at(sessions: Table, as_of: datetime.datetime, default_session_minutes: int) -> Table:
-    """The sessions that had started by `as_of`; an end that comes later is not recorded yet."""
+    """The sessions that had started by `as_of`; an end whose event comes later is not recorded yet."""
     started = sessions.filter(sessions.started_at <= as_of)
-    is_estimated = started.is_duration_estimated | (started.ended_at > as_of)
+    is_estimated = started.is_duration_estimated | (started.end_recorded_at > as_of)
     return started.mutate(
         is_duration_estimated=is_estimated,
+        end_recorded_at=ibis.ifelse(is_estimated, ibis.null("timestamp"), started.end_recorded_at),
         ended_at=ibis.ifelse(
             is_estimated, started.started_at + ibis.interval(minutes=default_session_minutes), started.ended_at
         ),
@@ -201,17 +208,23 @@ def bookings_at(bookings: Table, as_of: datetime.datetime) -> Table:
         for name in ("confirmed_at", "cancelled_at", "session_started_at", "next_requested_at")
     }
     asked = bookings.filter(bookings.requested_at <= as_of).mutate(**times)
-    is_attended = asked.session_started_at.notnull()
+    is_confirmed, is_cancelled, is_attended = (
+        asked[name].notnull() for name in ("confirmed_at", "cancelled_at", "session_started_at")
+    )
+    no_text = ibis.null("string")
     return asked.mutate(
         booking_status=ibis.cases(
-            (asked.cancelled_at.notnull(), "cancelled"),
+            (is_cancelled, "cancelled"),
             (is_attended, "attended"),
-            (asked.confirmed_at.notnull(), "confirmed"),
+            (is_confirmed, "confirmed"),
             else_="pending",
         ),
-        session_id=ibis.ifelse(is_attended, asked.session_id, ibis.null("string")),
+        agreed_start_at=ibis.ifelse(is_confirmed, asked.agreed_start_at, ibis.null("timestamp")),
+        cancelled_by=ibis.ifelse(is_cancelled, asked.cancelled_by, no_text),
+        cancellation_reason=ibis.ifelse(is_cancelled, asked.cancellation_reason, no_text),
+        session_id=ibis.ifelse(is_attended, asked.session_id, no_text),
         is_confirmation_missing=is_attended & asked.is_confirmation_missing,
-        is_rescheduled=asked.is_rescheduled & asked.cancelled_at.notnull() & asked.next_requested_at.notnull(),
+        is_rescheduled=asked.is_rescheduled & is_cancelled & asked.next_requested_at.notnull(),
     )
 
 

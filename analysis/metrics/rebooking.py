@@ -69,9 +69,10 @@ def with_tier(rows: Table, mentors: Table, tier_attribution: str, moment: str, c
 
 
 def rebooking_counts(outcomes: Table, *keys: str) -> Table:
-    """One row per tier, or per value of `keys`: `users, rebooked, mature_users, mature_rebooked`.
+    """One row per tier, or per value of `keys`: `users, rebooked, mature_users, mature_rebooked, may_yet_rebook`.
 
-    Counts users of outcomes with a tier; those who rebooked did so within the window.
+    Counts users of outcomes with a tier; those who rebooked did so within the window. Who is not mature and
+    has not rebooked may yet do so.
     """
     known = outcomes.filter(outcomes.tier.notnull())
     return known.group_by(keys or "tier").agg(
@@ -79,4 +80,5 @@ def rebooking_counts(outcomes: Table, *keys: str) -> Table:
         rebooked=known.count(where=known.is_rebooked),
         mature_users=known.count(where=known.is_mature),
         mature_rebooked=known.count(where=known.is_mature & known.is_rebooked),
+        may_yet_rebook=known.count(where=~known.is_mature & ~known.is_rebooked),
     )

@@ -1,11 +1,11 @@
-"""Reliability of the booking system: what became of the bookings, as of a moment."""
+"""Reliability of the booking system: what became of the bookings, as of a moment, and what the events say of it."""
 
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import NumericValue, Table, TimestampValue
+from ibis.expr.types import BooleanValue, NumericValue, StringValue, Table, TimestampValue
 
-from analysis.metrics.marts import Moment
+from analysis.metrics.marts import UNKNOWN, Moment
 
 
 def booking_outcomes(
@@ -16,10 +16,11 @@ def booking_outcomes(
 ) -> Table:
     """`bookings` with `outcome`: attended, cancelled, no_show, upcoming, orphan or open.
 
-    A confirmed booking is a no-show when its confirmation, a pending one an orphan when its
-    request, is older than its grace days at `as_of`.
+    A confirmed booking is a no-show when its agreed start, or where none is given its confirmation, a
+    pending one an orphan when its request, is older than its grace days at `as_of`.
     """
-    no_show = bookings.confirmed_at + ibis.interval(days=no_show_grace_days) < as_of
+    expected_at = ibis.coalesce(bookings.agreed_start_at, bookings.confirmed_at)
+    no_show = expected_at + ibis.interval(days=no_show_grace_days) < as_of
     orphan = bookings.requested_at + ibis.interval(days=orphan_grace_days) < as_of
     outcome = ibis.cases(
         ((bookings.booking_status == "confirmed") & no_show, "no_show"),
@@ -34,23 +35,43 @@ def booking_outcomes(
 def reliability_counts(outcomes: Table) -> Table:
     """One row per tier, null for mentors never known: `tier, bookings` and the bookings of each outcome.
 
-    bookings = attended + cancelled + no_show + upcoming + orphan + open; rescheduled is part of cancelled.
+    bookings = attended + cancelled + no_show + upcoming + orphan + open; rescheduled is part of cancelled,
+    `missing_confirmations`, attended without a confirmation before the session, part of attended.
     """
     return _outcome_counts(outcomes, "tier")
 
 
-def weekly_counts(outcomes: Table) -> Table:
+def weekly_counts(outcomes: Table, as_of: Moment, no_show_grace_days: int, orphan_grace_days: int) -> Table:
     """One row per week with a request: `week`, its Monday, UTC, `bookings` and the bookings of each outcome.
 
-    All mentors together, known or not. The columns add up as in `reliability_counts`.
+    All mentors together, known or not. The columns add up as in `reliability_counts`. A rate of a week is
+    *ripe* at `as_of` once each of the week's bookings has had the time to become what is counted; before, some
+    of that is still to come:
+
+    - `is_cancellation_rate_ripe`: the week is over. A cancellation counts from its event on, without a grace.
+    - `is_orphan_rate_ripe`: it has been over for the orphan grace days, so that none of its requests is open.
+    - `is_no_show_rate_ripe`: it has been over for the orphan and then the no-show grace days, as a booking may
+      be confirmed just before it would be an orphan; and none of its bookings is upcoming, as one may be that
+      was confirmed later still, or for a start further ahead.
+
+    What an event changes after that, such as a session long after a no-show, is not foreseen.
     """
-    return _outcome_counts(outcomes.mutate(week=outcomes.requested_at.truncate("W").date()), "week")
+    weekly = _outcome_counts(outcomes.mutate(week=outcomes.requested_at.truncate("W").date()), "week")
+    end = weekly.week.cast("timestamp") + ibis.interval(days=7)
+    orphans_known_at = end + ibis.interval(days=orphan_grace_days)
+    no_shows_known_at = orphans_known_at + ibis.interval(days=no_show_grace_days)
+    return weekly.mutate(
+        is_cancellation_rate_ripe=end <= as_of,
+        is_orphan_rate_ripe=orphans_known_at <= as_of,
+        is_no_show_rate_ripe=(no_shows_known_at <= as_of) & (weekly.upcoming == 0),
+    )
 
 
 def _outcome_counts(outcomes: Table, key: str) -> Table:
     return outcomes.group_by(key).agg(
         bookings=outcomes.count(),
         attended=outcomes.count(where=outcomes.outcome == "attended"),
+        missing_confirmations=outcomes.count(where=outcomes.is_confirmation_missing),
         cancelled=outcomes.count(where=outcomes.outcome == "cancelled"),
         rescheduled=outcomes.count(where=outcomes.is_rescheduled),
         no_show=outcomes.count(where=outcomes.outcome == "no_show"),
@@ -89,6 +110,7 @@ def delay_quantiles(bookings: Table) -> Table:
 
 
 LEAD_TIMES = ("under 1 hour", "1 to 24 hours", "1 to 3 days", "over 3 days")
+NOTICES = ("after the agreed start", *LEAD_TIMES)
 
 
 def cancellation_counts(bookings: Table) -> Table:
@@ -97,22 +119,160 @@ def cancellation_counts(bookings: Table) -> Table:
     The lead time runs from the request to its cancellation: `under 1 hour`, `1 to 24 hours`, `1 to 3 days`
     or `over 3 days`; exactly 24 hours are in the second class, exactly 3 days in the third.
     """
-    cancelled = bookings.filter(bookings.booking_status == "cancelled")
+    cancelled = _cancelled(bookings)
+    return _cancellations(
+        cancelled.mutate(lead_time=_span(cancelled.requested_at, cancelled.cancelled_at)), "lead_time"
+    )
+
+
+def notice_counts(bookings: Table) -> Table:
+    """One row per notice: `notice, cancelled, rescheduled`, of the cancelled bookings with an agreed start.
+
+    The notice runs from the cancellation to the agreed start, in the classes of `cancellation_counts`;
+    `after the agreed start` where it had passed.
+    """
+    cancelled = _cancelled(bookings)
+    agreed = cancelled.filter(cancelled.agreed_start_at.notnull())
+    notice = ibis.ifelse(
+        agreed.cancelled_at > agreed.agreed_start_at, NOTICES[0], _span(agreed.cancelled_at, agreed.agreed_start_at)
+    )
+    return _cancellations(agreed.mutate(notice=notice), "notice")
+
+
+def cancellation_origins(bookings: Table) -> Table:
+    """One row per origin: `cancelled_by, cancellation_reason, cancelled, rescheduled`; null where it is not said."""
+    return _cancellations(_cancelled(bookings), "cancelled_by", "cancellation_reason")
+
+
+def _cancelled(bookings: Table) -> Table:
+    return bookings.filter(bookings.booking_status == "cancelled")
+
+
+def _span(start: TimestampValue, end: TimestampValue) -> StringValue:
     under, within_day, within_days, over = LEAD_TIMES
-    moment, requested_at = cancelled.cancelled_at, cancelled.requested_at
-    lead_time = ibis.cases(
-        (moment < requested_at + ibis.interval(hours=1), under),
-        (moment <= requested_at + ibis.interval(hours=24), within_day),
-        (moment <= requested_at + ibis.interval(hours=72), within_days),
+    return ibis.cases(
+        (end < start + ibis.interval(hours=1), under),
+        (end <= start + ibis.interval(hours=24), within_day),
+        (end <= start + ibis.interval(hours=72), within_days),
         else_=over,
     )
-    timed = cancelled.mutate(lead_time=lead_time)
-    return timed.group_by("lead_time").agg(cancelled=timed.count(), rescheduled=timed.count(where=timed.is_rescheduled))
 
 
-def session_counts(sessions: Table) -> Table:
-    """One row: `sessions`, and how many have an estimated end."""
-    return sessions.agg(sessions=sessions.count(), estimated_ends=sessions.count(where=sessions.is_duration_estimated))
+def _cancellations(cancelled: Table, *keys: str) -> Table:
+    return cancelled.group_by(keys).agg(
+        cancelled=cancelled.count(), rescheduled=cancelled.count(where=cancelled.is_rescheduled)
+    )
+
+
+def property_counts(bookings: Table, sessions: Table) -> Table:
+    """One row: of how many bookings and sessions an optional property of the tracking plan is used.
+
+    `agreed_starts` and `requested_durations` of all bookings; `named_cancellers` and
+    `cancellation_reasons` of the cancelled; `ends_by_duration`: sessions whose end is their
+    `duration_seconds` after the start, the event of the end being too late to be it.
+    """
+    # An end that is told by its own event is recorded when it happens.
+    of_sessions = sessions.agg(
+        ends_by_duration=sessions.count(where=_is_true(sessions.end_recorded_at > sessions.ended_at))
+    )
+    return bookings.agg(
+        agreed_starts=bookings.agreed_start_at.count(),
+        requested_durations=bookings.requested_duration_minutes.count(),
+        named_cancellers=bookings.cancelled_by.count(),
+        cancellation_reasons=bookings.cancellation_reason.count(),
+    ).cross_join(of_sessions)
+
+
+def requested_duration_quantiles(bookings: Table, sessions: Table) -> Table:
+    """One row: the requested length beside the actual one, in minutes, of the sessions that have both.
+
+    `sessions`: those with a recorded end whose booking asks for a length; of these `requested_median`,
+    `actual_median` and `overruns`, which took longer than asked for. Medians are null without sessions.
+    """
+    recorded = _recorded(sessions).select("booking_id", "duration_minutes")
+    asked = bookings.filter(bookings.requested_duration_minutes.notnull())
+    both = recorded.inner_join(asked.select("booking_id", "requested_duration_minutes"), "booking_id")
+    return both.agg(
+        sessions=both.count(),
+        requested_median=both.requested_duration_minutes.median(),
+        actual_median=both.duration_minutes.median(),
+        overruns=both.count(where=both.duration_minutes > both.requested_duration_minutes),
+    )
+
+
+def session_counts(sessions: Table, as_of: Moment, max_session_hours: int) -> Table:
+    """One row: `sessions, running, estimated_ends, recorded_ends, walk_ins`.
+
+    sessions = running + estimated_ends + recorded_ends. A session is running that has no recorded end and
+    started less than `max_session_hours` before `as_of`: it may yet end. A walk-in has no booking.
+    """
+    is_running = sessions.is_duration_estimated & (sessions.started_at + ibis.interval(hours=max_session_hours) > as_of)
+    return sessions.agg(
+        sessions=sessions.count(),
+        running=sessions.count(where=is_running),
+        estimated_ends=sessions.count(where=sessions.is_duration_estimated & ~is_running),
+        recorded_ends=sessions.count(where=~sessions.is_duration_estimated),
+        walk_ins=sessions.count(where=sessions.booking_id.isnull()),
+    )
+
+
+def double_booking_counts(sessions: Table, users: Table) -> Table:
+    """One row: `double_booked, double_booked_same_company`, sessions with a recorded end.
+
+    A session is double booked that starts strictly inside another session with a recorded end of the same
+    mentor. It is of the same company, and perhaps one session shared, where every session that it starts
+    inside is of a user of its user's known company.
+    """
+    recorded = _recorded(sessions).select("session_id", "user_id", "mentor_id", "started_at", "ended_at")
+    # Of all sessions that a mentor started strictly earlier the latest end: one window, since a join of every
+    # session with every other one of its mentor would be quadratic.
+    starts = recorded.group_by("mentor_id", "started_at").agg(ended_at=recorded.ended_at.max())
+    earlier = ibis.window(group_by="mentor_id", order_by="started_at", preceding=(None, 1))
+    starts = starts.mutate(busy_until=starts.ended_at.max().over(earlier))
+    inside = starts.filter(starts.busy_until > starts.started_at).select("mentor_id", "started_at")
+    double_booked = recorded.semi_join(inside, ["mentor_id", "started_at"])
+
+    companies = users.filter(users.company_id != UNKNOWN).select("user_id", "company_id")
+    around = recorded.left_join(companies, "user_id").select(
+        "mentor_id",
+        other_company="company_id",
+        other_started_at="started_at",
+        other_ended_at="ended_at",
+    )
+    own = double_booked.left_join(companies, "user_id").select("session_id", "mentor_id", "started_at", "company_id")
+    pairs = own.inner_join(
+        around,
+        [
+            own.mentor_id == around.mentor_id,
+            own.started_at > around.other_started_at,
+            own.started_at < around.other_ended_at,
+        ],
+    )
+    of_one_company = pairs.group_by("session_id").agg(
+        strangers=pairs.count(where=~_is_true(pairs.company_id == pairs.other_company))
+    )
+    shared = of_one_company.filter(of_one_company.strangers == 0)
+    return double_booked.agg(double_booked=double_booked.count()).cross_join(
+        shared.agg(double_booked_same_company=shared.count())
+    )
+
+
+def _recorded(sessions: Table) -> Table:
+    return sessions.filter(~sessions.is_duration_estimated)
+
+
+def _is_true(condition: BooleanValue) -> BooleanValue:
+    return condition.fill_null(False)
+
+
+def clock_counts(events: Table) -> Table:
+    """One row per event type: `event_type, events, at_midnight`, those stamped exactly 00:00:00 UTC.
+
+    Where most times are midnight the clock only knows days, and whatever measures hours from it says nothing.
+    """
+    return events.group_by("event_type").agg(
+        events=events.count(), at_midnight=events.count(where=events.occurred_at == events.occurred_at.truncate("D"))
+    )
 
 
 def unknown_counts(events: Table, users: Table, mentors: Table) -> Table:

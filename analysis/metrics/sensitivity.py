@@ -8,40 +8,45 @@ from ibis.expr.types import Table
 from analysis.metrics.rebooking import booking_visits, session_visits, within_window
 
 
-def own_bookings(bookings: Table) -> Table:
-    """`bookings` without those that took the place of a rescheduled one: the same pair's next request after it."""
+def first_requests(bookings: Table) -> Table:
+    """`bookings` without those that took the place of a rescheduled one: the same pair's next request after it.
+
+    What was attended is kept all the same: a user's visit is one, however often it was put off.
+    """
     pair = ibis.window(group_by=["user_id", "mentor_id"], order_by="requested_at")
     ordered = bookings.mutate(replaces_another=ibis.coalesce(bookings.is_rescheduled.lag().over(pair), False))
-    return ordered.filter(~ordered.replaces_another).drop("replaces_another")
+    kept = ordered.filter(~ordered.replaces_another | (ordered.booking_status == "attended"))
+    return kept.drop("replaces_another")
 
 
 def other_approaches(sessions: Table, bookings: Table, users: Table) -> dict[str, Table]:
     """Visits as of `session_visits`, one row per visit, by what counts as one.
 
-    `bookings`: of known users, not cancelled. `own bookings`: these without those that took the place
-    of a rescheduled one. `recorded sessions`: sessions with a recorded end.
+    `bookings`: of known users, not cancelled. `first requests`: these as `first_requests` has them.
+    `recorded sessions`: sessions with a recorded end.
     """
     return {
         "bookings": booking_visits(bookings, users),
-        "own bookings": booking_visits(own_bookings(bookings), users),
+        "first requests": booking_visits(first_requests(bookings), users),
         "recorded sessions": session_visits(sessions.filter(~sessions.is_duration_estimated)),
     }
 
 
 def variant_counts(outcomes: Table, users: Table, windows: list[int]) -> Table:
-    """One row per tier and other tier: counts of users and of those who rebooked, variant by variant.
+    """One row per mentor, tier and other tier: counts of users and of those who rebooked, variant by variant.
 
     `outcomes` carry `tier` and `other_tier`, the tier by the other attribution; either may be null.
-    Columns `users, rebooked, mature_users, mature_rebooked`; `kept_users, kept_rebooked`, of users
+    Columns `users, rebooked, mature_users, mature_rebooked, may_yet_rebook`; `kept_users, kept_rebooked`, of users
     whose status is not churned; and `rebooked_within_N` for each of `windows`, in days.
     """
     churned = users.filter(users.status == "churned").select("user_id", "status")
     joined = outcomes.left_join(churned, "user_id")
-    return joined.group_by("tier", "other_tier").agg(
+    return joined.group_by("mentor_id", "tier", "other_tier").agg(
         users=joined.count(),
         rebooked=joined.count(where=joined.is_rebooked),
         mature_users=joined.count(where=joined.is_mature),
         mature_rebooked=joined.count(where=joined.is_mature & joined.is_rebooked),
+        may_yet_rebook=joined.count(where=~joined.is_mature & ~joined.is_rebooked),
         kept_users=joined.count(where=joined.status.isnull()),
         kept_rebooked=joined.count(where=joined.status.isnull() & joined.is_rebooked),
         **{

@@ -1,5 +1,6 @@
 """Statistics as pure functions of counts: no table, no engine. Rates are fractions.
 
 Nothing here imports Ibis, pandas or `scipy.stats`, whose import alone takes seconds. Import from the
-modules: `proportions`, `survival`, `stratified`, `clusters`, `trend`, `power`, `multiplicity`.
+modules: `proportions`, `survival`, `stratified`, `clusters`, `trend`, `power`, `multiplicity`; with the mentor as the
+unit `by_mentor`, of `permutation` and `cluster_robust`, `robustness`, `balance` and `trial`.
 """

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from analysis.statistics.cluster_robust import intraclass_correlation
 from analysis.statistics.proportions import newcombe_interval
 
 CLUSTERED_METHOD = (
@@ -143,8 +144,8 @@ def between_cluster_spread(counts: Sequence[tuple[int, int]]) -> Spread:
     p = events.sum() / total
     if p in (0, 1):
         return Spread(0.0, None)
-    correlation = _intraclass_correlation(events, n)
-    sd = None if correlation is None else math.sqrt(min(max(0.0, correlation), 1.0) * p * (1 - p))
+    correlation = float(intraclass_correlation(events, n, np.ones_like(n)))
+    sd = None if math.isnan(correlation) else math.sqrt(min(max(0.0, correlation), 1.0) * p * (1 - p))
     statistic = ((events - n * p) ** 2 / n).sum() / (p * (1 - p)) * (total - 1) / total
     return Spread(sd, float(special.chdtrc(n.size - 1, statistic)))
 
@@ -224,18 +225,6 @@ def _beta_model(
     rate = ((events * counts_for).sum(axis=1) + 0.5) / size
     weight = 1 / correlation - 1
     return rate * (1 - rate) / size, (rate * weight)[:, np.newaxis], ((1 - rate) * weight)[:, np.newaxis]
-
-
-def _intraclass_correlation(events: np.ndarray, n: np.ndarray) -> float | None:
-    """Kleinman's moment estimate with weights n, not bounded; every n is above 0. None when every n is 1."""
-    total = n.sum()
-    p = events.sum() / total
-    others = 1 - n / total
-    pairs = ((n - 1) * others).sum()
-    if pairs == 0:
-        return None
-    within = p * (1 - p)
-    return float((((events - n * p) ** 2 / n).sum() - within * others.sum()) / (within * pairs))
 
 
 def _design_effect(events: np.ndarray, n: np.ndarray) -> float | None:

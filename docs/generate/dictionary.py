@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from docs.generate.lineage import mermaid
 from docs.generate.tables import Column, Table, project_context, tables
+from errors import MentorAnalyticsError
 from settings import PROJECT_ROOT
 
 DICTIONARY = PROJECT_ROOT / "docs" / "dictionary.md"
@@ -14,7 +17,7 @@ _HEAD = """# Dictionary
 Every table of the project, layer by layer, and what its columns mean. `python -m docs.generate.dictionary` writes this
 page from the models; after changing one, run it again. Times are UTC, rates are fractions.
 *Worked out from* names the columns of other tables that a column's value comes from; what only filters, joins or counts
-rows is not among them.
+rows is not among them. The graph shows which table is made from which.
 """
 
 
@@ -25,6 +28,7 @@ def dictionary_page(found: list[Table]) -> str:
     for layer in layers:
         names = ", ".join(_link(table.name) for table in found if table.layer == layer)
         lines.append(f"- **{layer}**: {names}")
+    lines += ["", "```mermaid", mermaid(found).rstrip(), "```"]
     for layer in layers:
         lines += ["", f"## {layer}"]
         for table in found:
@@ -64,6 +68,20 @@ def _code(text: str) -> str:
 
 def _link(name: str) -> str:
     return f"[{name}](#{re.sub(r'[^a-z0-9_-]', '', name.lower())})"
+
+
+def write_lineage(file: Path) -> None:
+    """Write the graph as Mermaid; where the file is no `.mmd` file, as part of the page.
+
+    Raises:
+        MentorAnalyticsError: the file cannot be written.
+    """
+    with project_context() as context:
+        text = (mermaid if file.suffix.lower() == ".mmd" else dictionary_page)(tables(context))
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MentorAnalyticsError(f"{file} cannot be written: {error.strerror or error}") from None
 
 
 def main() -> None:

@@ -12,7 +12,11 @@ MODEL (
     requested_at = 'UTC time of the request',
     booking_status = 'attended, cancelled, confirmed or pending',
     confirmed_at = 'UTC time of the first confirmation; null without one',
+    agreed_start_at = 'UTC start that the first confirmation agrees on, its confirmed_start_time; null where it gives none that can be read, or one before the request',
     cancelled_at = 'UTC time of the cancellation; null unless the booking is cancelled',
+    cancelled_by = 'Who cancelled, as the cancellation says, lower case; null where it does not, or unless the booking is cancelled',
+    cancellation_reason = 'Why it was cancelled, as the cancellation says, lower case; null where it does not, or unless the booking is cancelled',
+    requested_duration_minutes = 'Length that the request asks for, in whole minutes; null where it gives none that can be read',
     session_started_at = 'UTC start of the session it led to; null unless the booking is attended',
     session_id = 'The session it led to; null unless the booking is attended',
     is_confirmation_missing = 'Attended without a confirmation before the session',
@@ -107,28 +111,106 @@ WITH affected_pairs AS (
     last_event_at,
     load_id
   FROM bookings
+), carried AS (
+  /* What events carry of the tracking plan; a value that cannot be read counts as missing. */
+  SELECT
+    events.user_id,
+    events.mentor_id,
+    events.event_type,
+    events.occurred_at,
+    events.event_id,
+    @utc_timestamp(events.confirmed_start_time) AS agreed_start_at,
+    LOWER(events.cancelled_by) AS cancelled_by,
+    LOWER(events.cancellation_reason) AS cancellation_reason,
+    CASE
+      WHEN REGEXP_MATCHES(events.requested_duration_minutes, '^[0-9]{1,6}([.][0-9]+)?$')
+      THEN NULLIF(REGEXP_REPLACE(events.requested_duration_minutes, '[.][0-9]+$', '')::BIGINT, 0)
+    END AS requested_duration_minutes
+  FROM staging.stg_events AS events
+  INNER JOIN affected_pairs
+    ON events.user_id = affected_pairs.user_id
+    AND events.mentor_id = affected_pairs.mentor_id
+  WHERE
+    NOT events.confirmed_start_time IS NULL
+    OR NOT events.cancelled_by IS NULL
+    OR NOT events.cancellation_reason IS NULL
+    OR NOT events.requested_duration_minutes IS NULL
+), properties AS (
+  /* Of events of one pair, type and instant the value of the smallest event_id that carries one stands. */
+  SELECT DISTINCT
+    user_id,
+    mentor_id,
+    event_type,
+    occurred_at,
+    FIRST_VALUE(agreed_start_at) OVER (
+      PARTITION BY user_id, mentor_id, event_type, occurred_at
+      ORDER BY agreed_start_at IS NULL, event_id
+    ) AS agreed_start_at,
+    FIRST_VALUE(cancelled_by) OVER (
+      PARTITION BY user_id, mentor_id, event_type, occurred_at
+      ORDER BY cancelled_by IS NULL, event_id
+    ) AS cancelled_by,
+    FIRST_VALUE(cancellation_reason) OVER (
+      PARTITION BY user_id, mentor_id, event_type, occurred_at
+      ORDER BY cancellation_reason IS NULL, event_id
+    ) AS cancellation_reason,
+    FIRST_VALUE(requested_duration_minutes) OVER (
+      PARTITION BY user_id, mentor_id, event_type, occurred_at
+      ORDER BY requested_duration_minutes IS NULL, event_id
+    ) AS requested_duration_minutes
+  FROM carried
 )
 SELECT
-  @sha256_key(user_id, mentor_id, requested_at)::TEXT AS booking_id,
-  user_id::BIGINT AS user_id,
-  mentor_id::TEXT AS mentor_id,
-  requested_at::TIMESTAMP AS requested_at,
-  booking_status::TEXT AS booking_status,
-  confirmed_at::TIMESTAMP AS confirmed_at,
-  CASE WHEN booking_status = 'cancelled' THEN cancelled_at END::TIMESTAMP AS cancelled_at,
-  CASE WHEN booking_status = 'attended' THEN session_started_at END::TIMESTAMP AS session_started_at,
+  @sha256_key(outcomes.user_id, outcomes.mentor_id, outcomes.requested_at)::TEXT AS booking_id,
+  outcomes.user_id::BIGINT AS user_id,
+  outcomes.mentor_id::TEXT AS mentor_id,
+  outcomes.requested_at::TIMESTAMP AS requested_at,
+  outcomes.booking_status::TEXT AS booking_status,
+  outcomes.confirmed_at::TIMESTAMP AS confirmed_at,
   CASE
-    WHEN booking_status = 'attended'
-    THEN @sha256_key(user_id, mentor_id, session_started_at)
+    WHEN confirmations.agreed_start_at >= outcomes.requested_at
+    AND confirmations.agreed_start_at < '9999-12-31'::TIMESTAMP
+    THEN confirmations.agreed_start_at
+  END::TIMESTAMP AS agreed_start_at,
+  CASE WHEN outcomes.booking_status = 'cancelled' THEN outcomes.cancelled_at END::TIMESTAMP AS cancelled_at,
+  CASE WHEN outcomes.booking_status = 'cancelled' THEN cancellations.cancelled_by END::TEXT AS cancelled_by,
+  CASE
+    WHEN outcomes.booking_status = 'cancelled'
+    THEN cancellations.cancellation_reason
+  END::TEXT AS cancellation_reason,
+  requests.requested_duration_minutes::BIGINT AS requested_duration_minutes,
+  CASE WHEN outcomes.booking_status = 'attended' THEN outcomes.session_started_at END::TIMESTAMP AS session_started_at,
+  CASE
+    WHEN outcomes.booking_status = 'attended'
+    THEN @sha256_key(outcomes.user_id, outcomes.mentor_id, outcomes.session_started_at)
   END::TEXT AS session_id,
   (
-    booking_status = 'attended' AND COALESCE(confirmed_at > session_started_at, TRUE)
+    outcomes.booking_status = 'attended'
+    AND COALESCE(outcomes.confirmed_at > outcomes.session_started_at, TRUE)
   )::BOOLEAN AS is_confirmation_missing,
   (
-    booking_status = 'cancelled'
-    AND COALESCE(next_requested_at <= cancelled_at + INTERVAL '1' HOUR * @reschedule_hours, FALSE)
+    outcomes.booking_status = 'cancelled'
+    AND COALESCE(
+      outcomes.next_requested_at <= outcomes.cancelled_at + INTERVAL '1' HOUR * @reschedule_hours,
+      FALSE
+    )
   )::BOOLEAN AS is_rescheduled,
-  next_requested_at::TIMESTAMP AS next_requested_at,
-  last_event_at::TIMESTAMP AS last_event_at,
-  load_id::BIGINT AS load_id
+  outcomes.next_requested_at::TIMESTAMP AS next_requested_at,
+  outcomes.last_event_at::TIMESTAMP AS last_event_at,
+  outcomes.load_id::BIGINT AS load_id
 FROM outcomes
+LEFT JOIN properties AS requests
+  ON requests.event_type = 'booking_requested'
+  AND outcomes.user_id = requests.user_id
+  AND outcomes.mentor_id = requests.mentor_id
+  AND outcomes.requested_at = requests.occurred_at
+LEFT JOIN properties AS confirmations
+  ON confirmations.event_type = 'booking_confirmed'
+  AND outcomes.user_id = confirmations.user_id
+  AND outcomes.mentor_id = confirmations.mentor_id
+  AND outcomes.confirmed_at = confirmations.occurred_at
+LEFT JOIN properties AS cancellations
+  ON cancellations.event_type = 'booking_cancelled'
+  AND outcomes.user_id = cancellations.user_id
+  AND outcomes.mentor_id = cancellations.mentor_id
+  AND outcomes.cancelled_at = cancellations.occurred_at

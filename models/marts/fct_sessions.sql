@@ -4,13 +4,14 @@ MODEL (
     unique_key session_id
   ),
   owner analytics,
-  description 'One row per session: a start, and its end where the events tell one before the next start of the same user and mentor and within the longest session.',
+  description 'One row per session: a start, and its end where the events give one before the next start of the same user and mentor and within the longest session. Where the event of the end comes later than that, the end is the start plus the whole seconds of its duration_seconds, if that is within the longest session.',
   column_descriptions (
     session_id = 'SHA-256 of user_id|mentor_id|started_at',
     user_id = 'The user; may be unknown to the users export',
     mentor_id = 'The mentor; may be unknown to the mentor sheet',
     started_at = 'UTC start',
-    ended_at = 'UTC end, estimated where the events tell none',
+    ended_at = 'UTC end, estimated where the events give none',
+    end_recorded_at = 'UTC time of the event that gives the end: ended_at itself, or a later time where duration_seconds gives the end; null where the end is estimated',
     duration_minutes = 'Length in minutes, with a fraction',
     is_duration_estimated = 'The end is the start plus the default session length',
     booking_id = 'The booking that led to it; null for a walk-in and for every further session of one booking',
@@ -25,6 +26,7 @@ MODEL (
       session_id
     )),
     assert_durations_not_negative,
+    assert_ends_are_recorded,
     assert_durations_usual,
     assert_mentors_of_sessions_known
   )
@@ -104,24 +106,57 @@ WITH affected_pairs AS (
     user_id,
     mentor_id,
     started_at
-), sessions AS (
+), durations AS (
   SELECT
+    events.user_id,
+    events.mentor_id,
+    events.occurred_at,
+    events.event_id,
+    CASE
+      WHEN REGEXP_MATCHES(events.duration_seconds, '^[0-9]{1,9}([.][0-9]+)?$')
+      THEN REGEXP_REPLACE(events.duration_seconds, '[.][0-9]+$', '')::INT
+    END AS seconds
+  FROM staging.stg_events AS events
+  INNER JOIN affected_pairs
+    ON events.user_id = affected_pairs.user_id
+    AND events.mentor_id = affected_pairs.mentor_id
+  WHERE
+    events.event_type = 'session_ended' AND NOT events.duration_seconds IS NULL
+), usable_durations AS (
+  /* Of ends of one pair and instant the value of the smallest event_id that carries a possible one stands. */
+  SELECT DISTINCT
     user_id,
     mentor_id,
-    started_at,
+    occurred_at,
+    FIRST_VALUE(seconds) OVER (PARTITION BY user_id, mentor_id, occurred_at ORDER BY event_id) AS seconds
+  FROM durations
+  WHERE
+    seconds > 0 AND seconds <= 3600 * @max_session_hours
+), sessions AS (
+  SELECT
+    first_ends.user_id,
+    first_ends.mentor_id,
+    first_ends.started_at,
     CASE
-      WHEN first_ended_at <= started_at + INTERVAL '1' HOUR * @max_session_hours
-      THEN first_ended_at
+      WHEN first_ends.first_ended_at <= first_ends.started_at + INTERVAL '1' HOUR * @max_session_hours
+      THEN first_ends.first_ended_at
+      ELSE first_ends.started_at + INTERVAL '1' SECOND * usable_durations.seconds
     END AS observed_ended_at,
-    last_event_at,
-    load_id
+    first_ends.first_ended_at,
+    first_ends.last_event_at,
+    first_ends.load_id
   FROM first_ends
+  LEFT JOIN usable_durations
+    ON first_ends.user_id = usable_durations.user_id
+    AND first_ends.mentor_id = usable_durations.mentor_id
+    AND first_ends.first_ended_at = usable_durations.occurred_at
 ), completed AS (
   SELECT
     user_id,
     mentor_id,
     started_at,
     COALESCE(observed_ended_at, started_at + INTERVAL '1' MINUTE * @default_session_minutes) AS ended_at,
+    CASE WHEN NOT observed_ended_at IS NULL THEN first_ended_at END AS end_recorded_at,
     observed_ended_at IS NULL AS is_duration_estimated,
     last_event_at,
     load_id
@@ -133,6 +168,7 @@ SELECT
   completed.mentor_id::TEXT AS mentor_id,
   completed.started_at::TIMESTAMP AS started_at,
   completed.ended_at::TIMESTAMP AS ended_at,
+  completed.end_recorded_at::TIMESTAMP AS end_recorded_at,
   (
     DATE_DIFF('MICROSECOND', completed.started_at, completed.ended_at) / 60000000.0
   )::DOUBLE AS duration_minutes,

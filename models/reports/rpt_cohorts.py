@@ -24,6 +24,7 @@ from analysis.metrics.marts import latest_event, mart
         "rebooked": "Of these, users with a later session within the rebooking window",
         "mature_users": "Users whose whole window lies before the latest event",
         "mature_rebooked": "Of the mature users, those who rebooked",
+        "may_yet_rebook": "Users who are not mature and have not rebooked",
         "is_mature": "The window of whoever came in the month's last moment has passed; until then the rate is too low",
         "load_id": "The newest load that the report was built from",
     },

@@ -23,6 +23,7 @@ from analysis.metrics.rebooking import rebooking_counts
         "rebooked": "Of these, users with a later session within the rebooking window",
         "mature_users": "Users whose whole window lies before the latest event",
         "mature_rebooked": "Of the mature users, those who rebooked",
+        "may_yet_rebook": "Users who are not mature and have not rebooked",
         "load_id": "The newest load that the report was built from",
     },
     audits=[

@@ -20,18 +20,25 @@ from analysis.metrics.reliability import booking_outcomes, weekly_counts
         "week": "Monday of the week of the request, UTC",
         "bookings": "All bookings asked for: attended + cancelled + no_show + upcoming + orphan + open",
         "attended": "Bookings that led to a session",
+        "missing_confirmations": "Of the attended, those without a confirmation before the session",
         "cancelled": "Bookings cancelled before any session",
         "rescheduled": "Of the cancelled, those asked for again within the reschedule hours",
-        "no_show": "Confirmed longer than the grace days before the latest event, without a session",
-        "upcoming": "Confirmed within the grace days",
+        "no_show": "Confirmed, without a session, and the agreed start, or else the confirmation, is longer than the "
+        "grace days before the latest event",
+        "upcoming": "Confirmed, without a session, and not older than that",
         "orphan": "Requests unanswered for longer than the grace days before the latest event",
         "open": "Requests unanswered within the grace days",
+        "is_cancellation_rate_ripe": "The week is over at the latest event",
+        "is_orphan_rate_ripe": "The week has been over for the orphan grace days: none of its requests is open",
+        "is_no_show_rate_ripe": "The week has been over for the orphan and the no-show grace days, and none of its "
+        "bookings is upcoming",
         "load_id": "The newest load that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("week", "bookings")}),
         ("unique_values", {"columns": exp.array("week")}),
         ("assert_bookings_add_up", {}),
+        ("assert_ripe_weeks_are_settled", {}),
     ],
 )
 def entrypoint(evaluator: MacroEvaluator) -> str:
@@ -39,5 +46,6 @@ def entrypoint(evaluator: MacroEvaluator) -> str:
     orphan_grace_days = evaluator.var("orphan_grace_days")
     marts = latest_marts(mart)
     outcomes = booking_outcomes(marts.bookings, marts.as_of, no_show_grace_days, orphan_grace_days)
-    counts = weekly_counts(outcomes).mutate(load_id=newest_load(mart))
+    weeks = weekly_counts(outcomes, marts.as_of, no_show_grace_days, orphan_grace_days)
+    counts = weeks.mutate(load_id=newest_load(mart))
     return str(ibis.to_sql(counts, dialect="duckdb"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from itertools import groupby
 
-from tests.bad_input.cases import CASES, Case
+from tests.bad_input.cases import CASES
+from tests.bad_input.cases.case import Case
 
 INTRODUCTION = """\
 # What becomes of bad input

@@ -18,7 +18,8 @@ from ingest.load import ingest_sources
 from ingest.sources import find_sources
 from settings import PROJECT_ROOT
 from tests.bad_input.__main__ import page
-from tests.bad_input.cases import CASES, Case
+from tests.bad_input.cases import CASES
+from tests.bad_input.cases.case import Case
 from tests.bad_input.conftest import write_good
 from warehouse.loads import rejected_rows
 

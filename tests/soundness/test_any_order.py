@@ -43,6 +43,13 @@ EVENTS = st.lists(
         st.sampled_from(["M-1", "M-2"]),
         MOMENTS,
         st.sampled_from(list(reference.PRECEDENCE)),
+        st.sampled_from(
+            [
+                {},
+                {"confirmed_start_time": "2023-01-09T10:00:00Z", "duration_seconds": 1800},
+                {"cancelled_by": "mentor", "cancellation_reason": "ill", "requested_duration_minutes": 45},
+            ]
+        ),
     ),
     min_size=1,
     max_size=6,
@@ -230,8 +237,8 @@ class AnyOrder(RuleBasedStateMachine):
         """Write the data folder: these events, and the sheet and the export as they are now."""
         first = self.events
         rows = [
-            event(f"e{number}", user_id=user, mentor_id=mentor, timestamp=f"{at.isoformat()}Z", event_type=kind)
-            for number, (user, mentor, at, kind) in enumerate(events, start=first)
+            event(f"e{number}", user_id=user, mentor_id=mentor, timestamp=f"{at.isoformat()}Z", event_type=kind, **more)
+            for number, (user, mentor, at, kind, more) in enumerate(events, start=first)
         ]
         self.events += len(events)
         sheet, export = (

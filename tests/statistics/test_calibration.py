@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import calibration
-from benchmarks.calibration import POPULATIONS, SIZES, Measure, Population, coverage_of, level_of
+from analysis.statistics.by_mentor import compare_by_mentor
+from analysis.statistics.cluster_robust import intraclass_correlation, robust_rate
+from benchmarks.calibration import __main__ as calibration
+from benchmarks.calibration.measures import SIZES, Measure, Population, coverage_of, level_of
+from benchmarks.calibration.mentors import (
+    CORRELATIONS,
+    DESIGNS,
+    Design,
+    Found,
+    Row,
+    draw,
+    evaluate,
+    studentised_p_values,
+)
+from benchmarks.calibration.populations import POPULATIONS
 from settings import PROJECT_ROOT
 
 CHEAP = ["--replicates", "30", "--simulated-replicates", "2", "--simulated-users", "400"]
+# A test and an interval of which everything holds.
+FINE = Found(0.05, 0.05, 0.05, 0.05, 0.95, 0.95, 0.95)
+PAGE = PROJECT_ROOT / "benchmarks" / "calibration.md"
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """Of each table its rows, without the head."""
+    found = [[]]
+    for line in text.splitlines():
+        if line.startswith("|"):
+            found[-1].append([cell.strip() for cell in line.strip("|").split("|")])
+        elif found[-1]:
+            found.append([])
+    return [rows[2:] for rows in found if rows]
 
 
 def table_rows(text: str) -> list[list[str]]:
-    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
-    return rows[2:]
+    return tables(text)[0]
 
 
-def test_every_test_and_interval_is_in_the_table_at_both_sizes():
+def test_every_test_and_interval_is_in_the_table_at_both_sizes(monkeypatch):
+    monkeypatch.setattr(calibration, "evaluate_design", lambda _, *where: Row(*where, FINE, FINE))
     result = CliRunner().invoke(calibration.calibration, CHEAP)
     rows = table_rows(result.stdout)
     found = {(drawn, users, what) for drawn, users, what, *_ in rows}
@@ -31,9 +62,15 @@ def test_every_test_and_interval_is_in_the_table_at_both_sizes():
     } < found
     # So few replicates do not show a test that rejects twice too often, and nothing else is wrong.
     assert {row[5] for row in rows if "blind" not in row[2]} == {"holds"}
-    checked_in = table_rows((PROJECT_ROOT / "benchmarks" / "calibration.md").read_text(encoding="utf-8"))
+    checked_in = table_rows(PAGE.read_text(encoding="utf-8"))
     assert [row[0] + row[2] for row in rows] == [row[0] + row[2] for row in checked_in]
     assert {row[5] for row in checked_in} == {"holds", "too high, as it must be"}
+
+    every = [[str(design), f"{correlation:g}"] for design, correlation in itertools.product(DESIGNS, CORRELATIONS)]
+    for text in (result.stdout, PAGE.read_text(encoding="utf-8")):
+        assert [[row[:2] for row in rows] for rows in tables(text)[1:]] == [every, every]
+    even = {str(design) for design in DESIGNS if design.is_even}
+    assert {row[8] for row in tables(PAGE.read_text(encoding="utf-8"))[1] if row[0] in even} == {"holds"}
 
 
 @pytest.mark.parametrize(
@@ -49,6 +86,7 @@ def test_every_test_and_interval_is_in_the_table_at_both_sizes():
 def test_what_does_not_hold_fails_the_command(monkeypatch, measure: Measure, verdict: str):
     monkeypatch.setattr(calibration, "POPULATIONS", [Population("nothing", lambda *_: None, [measure])])
     monkeypatch.setattr(calibration, "simulated_populations", lambda _: ())
+    monkeypatch.setattr(calibration, "DESIGNS", [])
     result = CliRunner().invoke(calibration.calibration, ["--replicates", "400"])
     assert [row[5] for row in table_rows(result.stdout)] == [verdict] * 2
     assert result.exit_code == (0 if verdict == "holds" else 1)
@@ -59,3 +97,83 @@ def test_the_same_seed_gives_the_same_rates():
     population, size = POPULATIONS[0], SIZES[0]
     first, again, other = (population.rates(200, np.random.default_rng(seed), size) for seed in (1, 1, 2))
     assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("null", "effect", "failing"),
+    [
+        (FINE, FINE, []),
+        (replace(FINE, fisher=0.9, newcombe=0.1, standardised=0.9, studentised=0.9), FINE, []),
+        (FINE, replace(FINE, plain=0.9), []),
+        (replace(FINE, plain=0.056), FINE, ["test rejects too often"]),
+        (replace(FINE, robust=0.91), FINE, ["interval covers too rarely"]),
+        (FINE, replace(FINE, robust=0.91), ["interval covers too rarely"]),
+    ],
+)
+def test_what_does_not_hold_of_mentors_fails_the_command_where_they_are_even(monkeypatch, null, effect, failing):
+    for name in ("POPULATIONS", "CORRELATIONS"):
+        monkeypatch.setattr(calibration, name, [] if name == "POPULATIONS" else [0.1])
+    monkeypatch.setattr(calibration, "simulated_populations", lambda _: ())
+    for design in (Design(5, 10, 40, 80, 0.6), Design(5, 10, 40, 800, 0.6)):
+        monkeypatch.setattr(calibration, "DESIGNS", [design])
+        monkeypatch.setattr(calibration, "evaluate_design", lambda _, *where: Row(*where, null, effect))
+        result = CliRunner().invoke(calibration.calibration, [])
+        assert tables(result.stdout)[1][0][8] == ("; ".join(failing) or "holds")
+        assert result.exit_code == int(bool(failing) and design.is_even)
+        assert all(what in result.stderr for what in failing) or not design.is_even
+
+
+def test_three_mentors_may_cover_less():
+    row = Row(Design(3, 30, 30, 300, 0.6), 0.1, 20_000, replace(FINE, robust=0.9), FINE)
+    assert row.failing == []
+    assert replace(row, null=replace(FINE, robust=0.89)).failing == ["interval covers too rarely"]
+
+
+def test_drawn_mentors_are_as_alike_as_asked_for_and_share_all_users():
+    design = Design(20, 30, 600, 1_500, 0.5)
+    for correlation in (0.0, 0.1):
+        events, n = draw(np.random.default_rng(1), design, design.rate_b, correlation, 1_000)
+        assert n.min() >= 1
+        assert set(n[:20].sum(axis=0)) == {600}
+        assert set(n[20:].sum(axis=0)) == {1_500}
+        assert 0.4 < (n[20:].std(axis=0) / 50).mean() < 0.7
+        found = intraclass_correlation(events, n, np.ones((50, 1)))
+        assert found.mean() == pytest.approx(correlation, abs=0.01)
+    events, n = draw(np.random.default_rng(1), design, design.rate_a, 0.1, 1_000)
+    assert events[:20].sum() / n[:20].sum() == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_calibrated_comparison_is_the_one_that_is_used():
+    design, replicates = Design(3, 6, 20, 50, 0.7), 300
+    found = evaluate(np.random.default_rng(3), design, design.rate_a, 0.1, replicates)
+    events, n = draw(np.random.default_rng(3), design, design.rate_a, 0.1, replicates)
+    each = [
+        compare_by_mentor(*(list(zip(events[which, i], n[which, i], strict=True)) for which in (slice(3), slice(3, 9))))
+        for i in range(replicates)
+    ]
+    assert found.plain == np.mean([one.p_value < 0.05 for one in each])
+    covers = [
+        one.difference_ci_low is None or one.difference_ci_low <= 0.7 - 0.24 <= one.difference_ci_high for one in each
+    ]
+    assert found.robust == pytest.approx(np.mean(covers))
+    ratios = [one.relative_risk_ci_low is None or one.relative_risk_ci_low <= 0.7 / 0.24 for one in each]
+    ratios = [
+        fits and (one.relative_risk_ci_high is None or one.relative_risk_ci_high >= 0.7 / 0.24)
+        for fits, one in zip(ratios, each, strict=True)
+    ]
+    assert found.ratio == pytest.approx(np.mean(ratios))
+
+
+def test_the_studentised_test_goes_through_all_deals():
+    events, n = np.array([[3, 5], [4, 1], [1, 2], [2, 0], [0, 3]]), np.array([[5, 6], [6, 4], [7, 3], [4, 5], [6, 8]])
+
+    def studentised(column: int, chosen: tuple[int, ...]) -> float:
+        rates = []
+        for is_a in (True, False):
+            group = [i for i in range(5) if (i in chosen) == is_a]
+            rates.append(robust_rate(events[group, column], n[group, column]))
+        return abs(rates[0].rate - rates[1].rate) / math.sqrt(rates[0].variance + rates[1].variance)
+
+    deals = list(itertools.combinations(range(5), 2))
+    expected = [np.mean([studentised(i, deal) >= studentised(i, (0, 1)) - 1e-9 for deal in deals]) for i in (0, 1)]
+    assert studentised_p_values(events, n, 2).tolist() == expected

@@ -24,18 +24,18 @@ StratifiedBy = Literal["company", "month", "company_size"]
 
 
 class CurvePoint(TypedDict):
-    """One day of a Kaplan-Meier curve: day 0, and every day on which something happens."""
+    """One day of a Kaplan-Meier curve of exact times: day 0, and every day on which something happens."""
 
     day: Count
-    """Whole days since the first session: day 0 is the first 24 hours."""
+    """So many times 24 hours since the first session, the last moment included."""
     at_risk: Count
-    """Users who have not returned and are still observed when the day begins."""
+    """Users who have not returned and are still observed after the 24 hours before."""
     returned: Count
-    """Users who return on that day."""
+    """Users who return in the 24 hours that end then."""
     censored: Count
-    """Users whose observation ends on that day without a return."""
+    """Users whose observation ends in these 24 hours without a return."""
     share: Fraction
-    """The share of users who have returned by the end of that day."""
+    """The share of users who have returned by then."""
     ci_low: Fraction
     """Lower bound of the share."""
     ci_high: Fraction
@@ -43,7 +43,7 @@ class CurvePoint(TypedDict):
 
 
 class Horizon(TypedDict):
-    """The share of users who return within so many times 24 hours."""
+    """The share of users who return within so many times 24 hours, the last moment included."""
 
     days: Count
     """The horizon."""

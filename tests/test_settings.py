@@ -1,0 +1,52 @@
+"""Settings: what the environment may say, and what is refused with the name of the setting."""
+
+from __future__ import annotations
+
+import pytest
+
+from errors import SettingsError
+from settings import load_settings
+
+
+def test_thresholds_of_the_booking_system_have_their_defaults():
+    settings = load_settings()
+    assert (settings.max_double_booking_rate, settings.coarse_clock_share) == (0.01, 0.2)
+    assert settings.max_feed_age_hours is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("max_double_booking_rate", "0", 0),
+        ("coarse_clock_share", "1", 1),
+        ("max_feed_age_hours", "48", 48),
+        ("max_feed_age_hours", "none", None),
+    ],
+)
+def test_the_environment_sets_a_threshold(monkeypatch, name, text, value):
+    monkeypatch.setenv(f"MENTOR_{name.upper()}", text)
+    assert getattr(load_settings(), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("max_double_booking_rate", "1.01"),
+        ("max_double_booking_rate", "-0.01"),
+        ("coarse_clock_share", "20"),
+        ("coarse_clock_share", "some"),
+        ("max_feed_age_hours", "0"),
+        ("max_feed_age_hours", "1.5"),
+        ("max_feed_age_hours", "two days"),
+    ],
+)
+def test_a_threshold_that_cannot_be_is_refused_by_name(monkeypatch, name, text):
+    monkeypatch.setenv(f"MENTOR_{name.upper()}", text)
+    with pytest.raises(SettingsError, match=rf"^wrong setting: {name} = '{text}'"):
+        load_settings()
+
+
+def test_thresholds_that_no_model_reads_change_no_model():
+    """What is compared with a rate when the question is asked rebuilds nothing."""
+    variables = load_settings().model_variables()
+    assert not {"max_double_booking_rate", "coarse_clock_share", "max_feed_age_hours"} & set(variables)
