@@ -25,7 +25,7 @@ class MentorComparison:
     Attributes:
         difference: the rate of users of a minus that of b, in fractions; None when a group has no users.
         difference_ci_low, difference_ci_high: its bounds; None when a group has fewer than two mentors
-            with users, and where no mentor's rate differs from that of his group, as when all users of a
+            with users, and where no mentor's rate differs from that of the group, as when all users of a
             group or none have the event.
         degrees_of_freedom: of the interval; None as the bounds.
         relative_risk_ci_low, relative_risk_ci_high: the bounds of the rate of a divided by that of b;

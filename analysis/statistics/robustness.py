@@ -21,9 +21,9 @@ from analysis.statistics.permutation import (
 )
 
 # The number of events for a conclusion to fall is looked for this exactly where deals are drawn, by all events; else
-# so many numbers are tried at most, some at once.
+# so many numbers are tried at most, some at once, with so many mentors as the first to lose.
 _WITHIN = 0.01
-_MOST_TRIED, _TRIED_AT_ONCE = 1_000, 32
+_MOST_TRIED, _TRIED_AT_ONCE, _MOST_FIRST = 1_000, 8, 10
 
 
 @dataclass(frozen=True)
@@ -172,14 +172,16 @@ def leave_one_out(counts_a: Counts, counts_b: Counts) -> tuple[LeftOut, LeftOut]
 def returns_to_overturn(counts_a: Counts, counts_b: Counts, significance_level: float = 0.05) -> Overturn | None:
     """How many returns would have to be other than they are for the conclusion by mentor to fall.
 
-    The returns are taken from the mentor with the lowest rate of the higher group until none is left, then
-    from the next lowest; likewise they are given to the mentor with the highest rate of the other group
-    until all users have returned. This is what one mentor whose data are wrong would do, and it makes a
-    group more unlike within, which lets the p-value rise fastest: of small groups enumerated it is nearly
-    always the smallest number there is, and never below it. At that number the p-value is not below the
-    level, and with any fewer it is; above 1,000 returns the number is found to a thousandth of them, and
-    where deals are drawn to a hundredth. After Walsh and others, Journal of Clinical Epidemiology 67
-    (2014) 622-628, whose fragility index has independent users.
+    The returns are taken from one mentor of the higher group, whichever lets the conclusion fall first, and
+    from the others, the lowest rate first, only when none of that mentor's are left; likewise they are
+    given to one mentor of the other group until all users of that mentor have returned. This is what one
+    mentor whose data are wrong would do, and it makes a group more unlike within, which lets the p-value
+    rise fastest: of small groups enumerated it is nearly always the smallest number there is, and never
+    below it. At that number the p-value is not below the level, and with any fewer, taken so, it is. Above
+    1,000 returns the number is found to a thousandth of them, the first to lose is one of the ten mentors
+    with the lowest rates, and where deals are drawn it is the one with the lowest, and the number is found
+    to a hundredth. After Walsh and others, Journal of Clinical Epidemiology 67 (2014) 622-628, whose
+    fragility index has independent users.
 
     Args:
         counts_a, counts_b: events and n of each mentor of either group.
@@ -280,12 +282,15 @@ def _p_value(a: np.ndarray, b: np.ndarray) -> float:
 def _events_to_take(group: np.ndarray, other: np.ndarray, significance_level: float) -> int:
     # The lowest rate first, of equal ones that of most users, whatever the order in which the mentors came.
     group, other = (one[:, np.lexsort((-one[1], one[0] / one[1]))] for one in (group, other))
-    events, n = group
-    before, total = np.cumsum(events) - events, int(events.sum())
+    (events, n), total = group, int(group[0].sum())
     all_n, mentors = np.concatenate([n, other[1]])[:, np.newaxis], np.ones(n.size + other.shape[1], dtype=np.int64)
     of_group = (np.arange(mentors.size) < n.size).astype(np.int64)
 
-    def falls(numbers: np.ndarray) -> np.ndarray:
+    def falls(numbers: np.ndarray, first: int) -> np.ndarray:
+        """Of each number whether it is enough, the mentor in this place losing all before the others."""
+        order = np.r_[first, np.delete(np.arange(n.size), first)]
+        before = np.empty_like(events)
+        before[order] = np.cumsum(events[order]) - events[order]
         left = events[:, np.newaxis] - np.clip(numbers - before[:, np.newaxis], 0, events[:, np.newaxis])
         changed = np.vstack([left, np.repeat(other[:1].T, numbers.size, axis=1)])
         p_values = permutation_p_values(changed, np.broadcast_to(all_n, changed.shape), mentors, of_group)
@@ -298,13 +303,13 @@ def _events_to_take(group: np.ndarray, other: np.ndarray, significance_level: fl
         holds, number = 0, total
         while number - holds > max(1, _WITHIN * total):
             middle = (holds + number) // 2
-            holds, number = (holds, middle) if falls(np.array([middle]))[0] else (middle, number)
+            holds, number = (holds, middle) if falls(np.array([middle]), 0)[0] else (middle, number)
         return number
-    # With few mentors the p-value goes up and down: every number is tried, many at once.
+    # With few mentors the p-value goes up and down: every number is tried, some at once.
     numbers = np.arange(1, total + 1)[:: -(-total // _MOST_TRIED)]
     for start in range(0, numbers.size, _TRIED_AT_ONCE):
         some = numbers[start : start + _TRIED_AT_ONCE]
-        fallen = falls(some)
+        fallen = np.any([falls(some, first) for first in range(min(n.size, _MOST_FIRST))], axis=0)
         if fallen.any():
             return int(some[fallen.argmax()])
     return total

@@ -14,31 +14,17 @@ from analysis.statistics.by_mentor import compare_by_mentor
 
 COUNTS = st.lists(st.integers(0, 12).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), max_size=6)
 
-GOLD = [(6, 10), (4, 7), (5, 8), (7, 9), (4, 8)]
-SILVER = [(4, 12), (3, 6), (6, 11), (2, 5), (2, 6), (5, 13), (0, 4)]
-BRONZE = [(0, 12), (0, 11), (0, 10)]
+GOLD = [(7, 11), (4, 8), (6, 9), (7, 10), (3, 6)]
+SILVER = [(4, 11), (2, 6), (5, 12), (3, 7), (2, 5), (6, 13), (1, 4)]
+BRONZE = [(0, 9), (0, 12), (0, 8)]
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "extreme", "ways", "points"),
-    [
-        (GOLD, SILVER + BRONZE, 20, 3003, (37.5, 17.9, 57.0)),
-        (GOLD, SILVER, 6, 792, (23.3, 8.0, 38.6)),
-        (GOLD, BRONZE, 1, 56, (61.9, 48.8, 75.1)),
-        (SILVER, BRONZE, 1, 120, (38.6, 26.2, 51.0)),
-    ],
-)
-def test_groups_of_tiers(a, b, extreme, ways, points):
-    result = compare_by_mentor(a, b)
-    assert (result.p_value, result.deals, result.is_exact) == (extreme / ways, ways, True)
-    found = (result.difference, result.difference_ci_low, result.difference_ci_high)
-    assert tuple(round(100 * value, 1) for value in found) == points
-    assert (result.group_a_mentors, result.group_b_mentors) == (len(a), len(b))
-    assert f"all {ways:,} ways" in result.method
-
-
-def test_the_freedom_of_groups_of_tiers():
-    assert compare_by_mentor(GOLD, SILVER + BRONZE).degrees_of_freedom == pytest.approx(11.65, abs=0.005)
+def test_groups_wholly_apart_are_the_most_extreme_deal():
+    result = compare_by_mentor(GOLD, BRONZE)
+    assert (result.p_value, result.deals, result.is_exact, result.smallest_p_value) == (1 / 56, 56, True, 1 / 56)
+    assert (result.difference, result.group_a_mentors, result.group_b_mentors) == (27 / 44, 5, 3)
+    assert "all 56 ways" in result.method
+    assert "9,999 random deals" in compare_by_mentor(GOLD * 4, BRONZE * 4).method
 
 
 @given(COUNTS, COUNTS, st.randoms())

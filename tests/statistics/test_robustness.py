@@ -21,9 +21,9 @@ from analysis.statistics.robustness import (
     tiers_left_out,
 )
 
-GOLD = [(6, 10), (4, 7), (5, 8), (7, 9), (4, 8)]
-SILVER = [(4, 12), (3, 6), (6, 11), (2, 5), (2, 6), (5, 13), (0, 4)]
-BRONZE = [(0, 12), (0, 11), (0, 10)]
+GOLD = [(7, 11), (4, 8), (6, 9), (7, 10), (3, 6)]
+SILVER = [(4, 11), (2, 6), (5, 12), (3, 7), (2, 5), (6, 13), (1, 4)]
+BRONZE = [(0, 9), (0, 12), (0, 8)]
 
 COUNTS = st.lists(st.integers(0, 12).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), max_size=5)
 
@@ -78,13 +78,6 @@ def test_the_range_with_one_left_out_is_that_of_the_comparisons_without_one(a, b
         assert one.difference == pytest.approx(next(d for d, *rest in others if rest == [one.group, one.place]))
 
 
-def test_the_range_of_groups_of_tiers():
-    low, high = leave_one_out(GOLD, SILVER + BRONZE)
-    assert (round(100 * low.difference, 1), round(100 * high.difference, 1)) == (33.1, 41.7)
-    assert (low.group, GOLD[low.place]) == ("a", (7, 9))
-    assert (high.group, (SILVER + BRONZE)[high.place]) == ("b", (6, 11))
-
-
 def fewest(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> int:
     """The smallest number of events of a that, taken away in some way, leave no conclusion."""
     for number in itertools.count(1):
@@ -102,7 +95,7 @@ def mirrored(counts: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def test_the_number_to_overturn_is_nearly_always_the_smallest_and_never_below():
     random, excess = np.random.default_rng(2), []
-    while len(excess) < 30:
+    while len(excess) < 60:
         a, b = (
             [(int(random.binomial(n, rate)), int(n)) for n in random.integers(3, 8, k)]
             for k, rate in ((3, 0.7), (5, 0.2))
@@ -111,9 +104,8 @@ def test_the_number_to_overturn_is_nearly_always_the_smallest_and_never_below():
         assert (found is None) == (conclusion(a, b) == 0)
         if found and conclusion(a, b) == 1:
             excess += [found.fewer_events - fewest(a, b), found.more_events - fewest(mirrored(b), mirrored(a))]
-    assert min(excess) >= 0
-    assert max(excess) <= 1
-    assert np.mean(excess) < 0.2
+    assert set(excess) <= {0, 1}
+    assert np.mean(excess) < 0.05
 
 
 @pytest.mark.parametrize(("a", "b"), [(GOLD, SILVER), (GOLD, BRONZE), (SILVER, BRONZE)])
@@ -155,7 +147,7 @@ def test_thousands_of_users_take_a_few_tests(monkeypatch):
 
 def test_tiers_that_carry_the_difference():
     silver, bronze = tiers_left_out({"Gold": GOLD}, {"Silver": SILVER, "Bronze": BRONZE})
-    assert (silver.tier, silver.group, silver.users, silver.has_no_event) == ("Silver", "b", 57, False)
+    assert (silver.tier, silver.group, silver.users, silver.has_no_event) == ("Silver", "b", 58, False)
     assert (bronze.tier, bronze.has_no_event, bronze.changes_conclusion) == ("Bronze", True, False)
     assert (bronze.carries_difference, silver.carries_difference) == (True, False)
     alone = compare_by_mentor(GOLD, SILVER)
