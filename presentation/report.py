@@ -53,7 +53,7 @@ def read_report(settings: Settings, environment: str, as_of: str | None, asked: 
     """
     # While this connection is open, another one of this process sees the same state, whatever is published meanwhile.
     with connect(settings.warehouse, read_only=True) as connection:
-        document = answer_from_warehouse(settings, environment, as_of, full=True, asked=asked)
+        document: Row = {**answer_from_warehouse(settings, environment, as_of, full=True, asked=asked)}
         return Report(document, settings_of(document, settings), load_history(connection), project_version())
 
 
@@ -75,7 +75,9 @@ def write_report(
     drawn: dict[str, str] = {}
     if output == "html" or charts_folder:
         if draw is None:
-            from presentation.charts.drawing import draw
+            from presentation.charts import drawing
+
+            draw = drawing.draw
         figures = [block for section in report_sections for block in section.blocks if isinstance(block, Figure)]
         drawn = draw(report.document, figures)
     if output == "html":

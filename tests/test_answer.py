@@ -198,6 +198,17 @@ def test_wrong_use_is_told_in_one_line(warehouse, options, message):
     assert not warehouse.exists()
 
 
+def test_an_environment_of_earlier_models_is_refused_in_one_line(published):
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("CREATE TABLE older AS SELECT * EXCLUDE (agreed_start_at) FROM marts.fct_bookings")
+        connection.execute("CREATE OR REPLACE VIEW marts.fct_bookings AS FROM main.older")
+    result = run(published, "answer", exit_code=1)
+    assert result.stderr == (
+        "error: the environment prod was built by other models than these (marts.fct_bookings has no agreed_start_at); "
+        "run: sqlmesh plan\n"
+    )
+
+
 def test_report_models_say_what_the_answer_says(data_folder, warehouse):
     events = [
         event("1"),

@@ -14,11 +14,11 @@ import ibis
 from analysis.answer.document import Built, answer
 from analysis.answer.schema.document import Answer
 from analysis.metrics.definitions import checksums
-from analysis.metrics.marts import schema_of
+from analysis.metrics.marts import COLUMNS, schema_of
 from errors import SettingsError, WarehouseError
 from settings import Settings
 from warehouse.connection import connect, one_row
-from warehouse.environments import Environment, environment_names, read_environment, schema
+from warehouse.environments import Environment, built_by_other_models, environment_names, read_environment, schema
 
 # The reports that `diff` compares, and what names a row of each.
 REPORTS = {
@@ -155,7 +155,11 @@ def _answer(
         backend = ibis.duckdb.from_connection(connection)
 
         def table(name: str) -> ibis.Table:
-            return backend.table(name, database=schema(schema_of(name), environment.name))
+            found = backend.table(name, database=schema(schema_of(name), environment.name))
+            missing = [column for column in COLUMNS[name] if column not in found.columns]
+            if missing:
+                raise built_by_other_models(environment.name, f"{schema_of(name)}.{name} has no {', '.join(missing)}")
+            return found
 
         document = answer(table, settings.model_copy(update=built), _built(environment, definitions), as_of, full)
     except (duckdb.Error, ibis.IbisError) as error:

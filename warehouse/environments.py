@@ -143,6 +143,13 @@ def _shown(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
+def built_by_other_models(name: str, difference: str) -> WarehouseError:
+    """The failure of an environment that lacks what this working tree reads there."""
+    return WarehouseError(
+        f"the environment {name} was built by other models than these ({difference}); run: {plan_command(name)}"
+    )
+
+
 def plan_command(environment: str) -> str:
     """What builds an environment from the models, settings and definitions of the working tree."""
     return "sqlmesh plan" if environment == "prod" else f"sqlmesh plan {environment}"
@@ -220,10 +227,7 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
         reports_are_behind = _are_reports_behind(connection, name, max(bookings[0], sessions[0]))
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         refuse_earlier_version(connection)
-        raise WarehouseError(
-            f"the environment {name} was built by other models than these ({str(error).splitlines()[0]}); "
-            f"run: {plan_command(name)}"
-        ) from None
+        raise built_by_other_models(name, str(error).splitlines()[0]) from None
     return Environment(
         name,
         max((moment for _, moment in (bookings, sessions) if moment), default=None),

@@ -9,7 +9,7 @@ from presentation.charts.palette import tier_shape
 from presentation.document import SHOWN_MONTHS, Row, name_of, shortened
 
 
-def cohorts(document: Row) -> alt.Chart:
+def cohorts(document: Row) -> alt.TopLevelMixin:
     """The rate of each mature month of first sessions, with its interval: a line per group."""
     shown, _ = shortened(document["cohorts"]["groups"], lambda row: row["month"], SHOWN_MONTHS)
     rows = [

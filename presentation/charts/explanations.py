@@ -13,7 +13,7 @@ from presentation.document import Row, mentors_with_most_users, tier_ranks
 from presentation.wording import STRATA_NAMES
 
 
-def like_with_like(document: Row) -> alt.Chart:
+def like_with_like(document: Row) -> alt.TopLevelMixin:
     """The odds ratio of the groups as it is, and within companies, months and company sizes."""
     crude = document["rebooking"]["sessions"]["comparison"] | {"name": "all users"}
     within = [row | {"name": STRATA_NAMES[row["stratified_by"]]} for row in document["confounding"]["stratified"]]
@@ -49,7 +49,7 @@ def _positive(value: float | None) -> bool:
     return value is not None and math.isfinite(value) and value > 0
 
 
-def mentors(document: Row) -> alt.Chart:
+def mentors(document: Row) -> alt.TopLevelMixin:
     """Each mentor's rate as counted, and as expected from so few users: the mentors with the most users."""
     ranks = tier_ranks(document)
     rows = [
@@ -68,7 +68,7 @@ def mentors(document: Row) -> alt.Chart:
     return intervals(rows, share_axis("rate of users who rebook", is_whole=True), counted=True)
 
 
-def sensitivity(document: Row) -> alt.Chart:
+def sensitivity(document: Row) -> alt.TopLevelMixin:
     """The difference between the groups under each other choice of definitions."""
     rows = [
         {

@@ -34,7 +34,7 @@ def share_axis(title: str, is_whole: bool = False) -> Row:
     return {"title": title, "scale": scale, "axis": alt.Axis(labelExpr=PERCENT_LABELS, tickCount=6)}
 
 
-def intervals(rows: list[Row], axis: Row, reference: float | None = None, counted: bool = False) -> alt.LayerChart:
+def intervals(rows: list[Row], axis: Row, reference: float | None = None, counted: bool = False) -> alt.TopLevelMixin:
     """One line per row `name, value, low, high, colour, shape, label`: a point on its interval, and the label beside.
 
     Args:
@@ -64,7 +64,7 @@ def intervals(rows: list[Row], axis: Row, reference: float | None = None, counte
     return themed(alt.layer(*layers).properties(width=WIDTH, height=alt.Step(30)))
 
 
-def no_data() -> alt.Chart:
+def no_data() -> alt.TopLevelMixin:
     """The chart of nothing."""
     chart = alt.Chart(inline([{"text": "no data"}])).mark_text(fontSize=14, color=LIGHT["muted"]).encode(text="text:N")
     return themed(chart.properties(width=WIDTH, height=60))
@@ -75,7 +75,7 @@ def themed(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     ink, muted, grid = LIGHT["ink"], LIGHT["muted"], LIGHT["grid"]
     text = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 12, "titleFontSize": 12}
     # Its own size wherever it is shown: the labels beside the plot belong to it.
-    return chart.properties(autosize="pad").configure(
+    configured: alt.TopLevelMixin = chart.properties(autosize="pad").configure(
         background=LIGHT["surface"],
         font=FONT,
         padding=8,
@@ -97,3 +97,4 @@ def themed(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
         title={"font": FONT, "color": ink},
         text={"font": FONT, "fontSize": 12, "color": ink},
     )
+    return configured

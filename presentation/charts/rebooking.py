@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import altair as alt
 
 from presentation.charts.marks import PERCENT_LABELS, WIDTH, inline, intervals, no_data, share_axis, themed
@@ -40,9 +42,9 @@ def _rates(part: Row) -> alt.TopLevelMixin:
     return intervals(rows, share_axis("rate of users who rebook", is_whole=True))
 
 
-def intent(document: Row) -> alt.Chart:
+def intent(document: Row) -> alt.TopLevelMixin:
     """What became of the users with a first session, as shares: one bar per tier."""
-    outcomes = (
+    outcomes: tuple[tuple[str, str, Callable[[Row], int]], ...] = (
         ("came back", LIGHT["good"], lambda row: row["attended"]),
         ("asked, not yet met", LIGHT["muted"], lambda row: row["with_intent"] - row["attended"] - row["lost"]),
         ("asked, all cancelled", LIGHT["alert"], lambda row: row["lost"]),

@@ -13,7 +13,7 @@ from presentation.document import DRAWN_WEEKS, Row
 from presentation.wording import CHECK_NAMES
 
 
-def reliability_checks(document: Row) -> alt.Chart:
+def reliability_checks(document: Row) -> alt.TopLevelMixin:
     """Each rate that is judged, as a bar, beside the highest that passes, as a mark."""
     rows = [
         {
@@ -39,7 +39,7 @@ def reliability_checks(document: Row) -> alt.Chart:
     return themed(alt.layer(bars, marks, labels).properties(width=WIDTH, height=alt.Step(34)))
 
 
-def reliability_in_time(document: Row) -> alt.Chart:
+def reliability_in_time(document: Row) -> alt.TopLevelMixin:
     """Control charts by week: each rate with its limits, and the weeks that lie outside of them."""
     panels = []
     for part in document["reliability_in_time"]["control_charts"]:
@@ -57,7 +57,7 @@ def reliability_in_time(document: Row) -> alt.Chart:
     return themed(alt.vconcat(*charts, spacing=14).resolve_scale(x="shared"))
 
 
-def _control_chart(points: list[Row], title: str, labels: bool) -> alt.LayerChart:
+def _control_chart(points: list[Row], title: str, labels: bool) -> alt.LayerChart | alt.FacetChart:
     base = alt.Chart(inline(points), title=alt.Title(title, anchor="start", fontSize=12)).encode(
         x=alt.X(
             "week:T",

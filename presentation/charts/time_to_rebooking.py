@@ -13,7 +13,7 @@ from presentation.document import Row
 DRAWN_DAYS = 90
 
 
-def time_to_rebooking(document: Row) -> alt.Chart:
+def time_to_rebooking(document: Row) -> alt.TopLevelMixin:
     """The share of users who are back by each day, a curve per tier, with the numbers at risk below."""
     steps, at_risk = [], []
     for rank, tier in enumerate(document["time_to_rebooking"]["tiers"]):

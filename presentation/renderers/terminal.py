@@ -17,14 +17,13 @@ def as_terminal(sections: list[Section], colour: bool) -> str:
     """The sections one below the other; the first is what the reader asked for, and needs no heading."""
     out = io.StringIO()
     console = Console(file=out, width=WIDTH, force_terminal=colour, no_color=not colour, highlight=False)
+    headline = sections[0].blocks[0]
     for position, section in enumerate(sections):
         if position:
             console.print()
             console.print(_text(section.title, "bold"))
             console.print(_text("─" * len(section.title)))
-        shown = [lines for block in section.blocks if (lines := _lines(block))]
-        if not position:
-            shown[0][0].stylize("bold")
+        shown = [lines for block in section.blocks if (lines := _lines(block, is_headline=block is headline))]
         for number, lines in enumerate(shown):
             if number:
                 console.print()
@@ -32,10 +31,10 @@ def as_terminal(sections: list[Section], colour: bool) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _lines(block: Block) -> list[Text | RichTable]:
+def _lines(block: Block, is_headline: bool) -> list[Text | RichTable]:
     match block:
         case str():
-            return [_text(block)]
+            return [_text(block, "bold" if is_headline else "")]
         case Table() if block.is_essential:
             return [_text(block.heading, "italic"), _table(block)]
         case Terms():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from presentation.content import Block, Column, Figure, Interval, Points, Section, Share, Table, written
 from presentation.document import SHOWN_MONTHS, Row, name_of, named_rows, shortened
 from presentation.wording import chance, facts_in_words, interval_at
@@ -20,10 +22,10 @@ def cohorts(document: Row, settings: Settings) -> Section:
     months = sorted(by_month)
     shown, earlier = months[-SHOWN_MONTHS:], months[:-SHOWN_MONTHS]
 
-    def rates(some: list[str]) -> list[list]:
+    def rates(some: list[str]) -> list[list[Any]]:
         return [[month, *(_rate(by_month[month][name]) for name in names)] for month in some]
 
-    def counts(some: list[str]) -> list[list]:
+    def counts(some: list[str]) -> list[list[Any]]:
         return [[month, name, *_counts(by_month[month][name])] for month in some for name in names]
 
     drawn, _ = shortened(part["groups"], lambda row: row["month"], SHOWN_MONTHS)
@@ -69,7 +71,7 @@ def _rate(row: Row) -> Share | str | None:
     return Share(row["rate"], row["users"]) if row["is_mature"] else TOO_EARLY
 
 
-def _counts(row: Row) -> list:
+def _counts(row: Row) -> list[Any]:
     interval = Interval(row["ci_low"], row["ci_high"])
     return [row["users"], row["rebooked"], row["rate"], interval, row["mature_users"]]
 

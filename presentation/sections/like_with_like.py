@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from presentation.content import Block, Column, Figure, Interval, Section, Table, written
 from presentation.document import Row
 from presentation.wording import STRATA_NAMES, chance, facts_in_words, interval_at
@@ -55,5 +57,5 @@ def like_with_like(document: Row, settings: Settings) -> Section:
     return Section("like_with_like", "Like with like", blocks)
 
 
-def _odds(row: Row) -> list:
+def _odds(row: Row) -> list[Any]:
     return [row["odds_ratio"], Interval(row["odds_ratio_ci_low"], row["odds_ratio_ci_high"])]

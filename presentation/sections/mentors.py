@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from presentation.content import Block, Column, Figure, Interval, Section, Table, written
 from presentation.document import SHOWN_MENTORS, Row, group_names, mentors_with_most_users
 from presentation.wording import chance, facts_in_words, interval_at, interval_in_words
@@ -56,7 +58,7 @@ def _figure(shown: list[Row], others: list[Row], settings: Settings) -> Figure:
 
 
 def _table(shown: list[Row], others: list[Row], settings: Settings) -> Table:
-    def rows(some: list[Row]) -> list[list]:
+    def rows(some: list[Row]) -> list[list[Any]]:
         return [
             [
                 *(row[field] for field in ("mentor_id", "tier", "users", "rebooked", "rate")),

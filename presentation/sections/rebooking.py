@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from presentation.content import Block, Column, Figure, Interval, Section, Table
 from presentation.document import Row, named_rows
 from presentation.wording import (
@@ -80,7 +82,7 @@ def comparison(document: Row, settings: Settings) -> Table:
     rows = []
     for approach in APPROACHES:
         row = document["rebooking"][approach]["comparison"]
-        cells = [f"by {approach}"]
+        cells: list[Any] = [f"by {approach}"]
         for name in measures:
             cells += [row[name], Interval(row[f"{name}_ci_low"], row[f"{name}_ci_high"])]
         rows.append([*cells, row["p_value"]])

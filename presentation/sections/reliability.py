@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from presentation.content import Block, Column, Figure, Interval, Section, Table, written
 from presentation.document import SHOWN_WEEKS, Row, shortened
 from presentation.verdict import reliability_sentence
@@ -88,7 +90,7 @@ def _alerts(charts: list[Row]) -> list[Block]:
         return ["No week lies outside the control limits."]
     shown, earlier = shortened(alerts, lambda row: row["week"], ALERTS_SHOWN)
 
-    def rows(some: list[Row]) -> list[list]:
+    def rows(some: list[Row]) -> list[list[Any]]:
         return [[CHECK_NAMES[r["rate"]], r["week"], r["value"], Interval(r["lower"], r["upper"])] for r in some]
 
     columns = [Column("rate"), Column("week"), Column("value", "rate"), Column("expected", "rate")]
@@ -113,7 +115,7 @@ def _weeks(weeks: list[Row]) -> Table:
     counts = ("bookings", "attended", "cancelled", "no_show", "orphan")
     rates = ("cancellation_rate", "no_show_rate", "orphan_rate")
 
-    def rows(some: list[Row]) -> list[list]:
+    def rows(some: list[Row]) -> list[list[Any]]:
         return [[row["week"], *(row[name] for name in (*counts, *rates))] for row in some]
 
     shown, earlier = shortened(weeks, lambda row: row["week"], SHOWN_WEEKS)

@@ -43,5 +43,5 @@ def sensitivity(document: Row, settings: Settings) -> Section:
 
 def _in_words(row: Row) -> str:
     if row["difference"] is None:
-        return row["conclusion"]
+        return str(row["conclusion"])
     return f"{difference_in_words(row)}, {row['conclusion']}"
