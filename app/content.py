@@ -16,7 +16,12 @@ from presentation.renderers.csv import as_csv
 from presentation.verdict import spoken_of
 from settings import Settings, load_settings
 
-ICONS = {"pass": ":material/check_circle:", "fail": ":material/cancel:", "no data": ":material/remove:"}
+ICONS = {
+    "pass": ":material/check_circle:",
+    "fail": ":material/cancel:",
+    "warn": ":material/warning:",
+    "not settled": ":material/help:",
+}
 
 
 def show_sections(title: str, *sections: Callable[[Row, Settings], Section]) -> None:
@@ -71,6 +76,6 @@ def _table(table: Table) -> None:
     cells = {verbatim(column.title): [] for column in table.columns}
     for row in table.texts():
         for column, shown, text in zip(table.columns, cells.values(), row, strict=True):
-            icon = f"{ICONS[text]} " if column.kind == "status" else ""
+            icon = f"{ICONS[text]} " if column.kind == "status" and text in ICONS else ""
             shown.append(icon + verbatim(text))
     st.table(cells, border="horizontal", hide_index=True, alt=table.heading)

@@ -6,7 +6,7 @@ import json
 
 from presentation.document import Row, settings_of
 from presentation.sections import sections
-from presentation.verdict import question
+from presentation.verdict import headline, question
 from settings import Settings
 
 
@@ -18,7 +18,7 @@ def answer_text(document: Row, settings: Settings, output: str, full: bool, colo
         colour: of a table.
     """
     if output == "json":
-        return json.dumps(document, indent=2) + "\n"
+        return json.dumps({"headline": headline(document)} | document, indent=2) + "\n"
     content = sections(document, settings_of(document, settings))
     if output == "csv":
         from presentation.renderers.csv import as_csv, rebooking_csv

@@ -17,7 +17,7 @@ def _p_value(value: float) -> str:
 # How a value of each kind is written.
 FORMATS: dict[str, Callable[[Any], str]] = {
     "text": str,
-    "status": str,
+    "status": lambda status: status.replace("_", " "),
     "count": "{:,}".format,
     "rate": lambda fraction: f"{fraction * 100:.1f} %",
     "points": lambda difference: f"{difference * 100:+.1f}",
@@ -51,7 +51,7 @@ def written(kind: str, value: Any) -> str:
     ('61.9 %', '-10.0 to +20.0', '–')
     """
     if isinstance(value, str):
-        return value
+        return FORMATS[kind](value) if kind == "status" else value
     if isinstance(value, Share):
         return f"{written('rate', value.rate)} of {value.out_of:,}" if value.out_of else NO_VALUE
     if isinstance(value, Interval):

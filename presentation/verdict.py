@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from presentation.content import written
+from presentation.content import Interval, written
 from presentation.document import Row, group_names
-from presentation.wording import CHECK_NAMES, p_in_words
+from presentation.wording import CHECK_NAMES, from_mentors
 
 
 def question(document: Row) -> str:
@@ -16,12 +17,20 @@ def question(document: Row) -> str:
 
 
 def headline(document: Row) -> str:
-    """The sentences that answer the CEO's two questions, and say whether another way of counting would change them.
+    """The sentences that answer the CEO's two questions: who comes back more, how sure and where; and how reliable.
 
-    Before them, where it is so: that the figures follow other definitions than the environment was built with.
+    Before them, where it is so: that the figures follow other definitions than the environment was built with, and
+    that another way of counting shows the opposite.
     """
-    first = rebooking_sentence(document, "sessions", document["sensitivity"]["conclusion"])
-    return " ".join([*other_definitions(document), first, *robustness(document), reliability_sentence(document)])
+    return " ".join(
+        [
+            *other_definitions(document),
+            *_reversal(document),
+            rebooking_sentence(document, "sessions"),
+            *robustness(document),
+            reliability_sentence(document),
+        ]
+    )
 
 
 def other_definitions(document: Row) -> list[str]:
@@ -47,45 +56,100 @@ def spoken_of(document: Row) -> str:
     return f"As of {parameters['as_of']}, {when}, environment {parameters['environment']}."
 
 
-def rebooking_sentence(document: Row, approach: str, conclusion: str) -> str:
-    """Whether users of the first group come back more often, counted by `sessions` or by `bookings`.
-
-    Args:
-        conclusion: what that comparison shows; see `conclude` in analysis/answer/sensitivity.py.
-    """
+def rebooking_sentence(document: Row, approach: str) -> str:
+    """Whether users of the first group come back more often, counted by `sessions` or by `bookings`, and how sure."""
     part = document["rebooking"][approach]
     a, b = part["groups"]
-    value, window = part["comparison"]["p_value"], document["parameters"]["window_days"]
-    names = group_names(document)
-    if conclusion == "no data":
+    compared, window = part["comparison"], document["parameters"]["window_days"]
+    names, conclusion = group_names(document), compared["conclusion"]
+    if conclusion == "no_data":
         return f"There are no users to compare {names[0]} with {names[1]}."
     within = "at any later time" if window is None else f"within {window} days"
     rate_a, rate_b = written("rate", a["rate"]), written("rate", b["rate"])
     rates = f"{rate_a} of {names[0]} users rebook {within}, {rate_b} of {names[1]} users"
-    if conclusion == "not shown":
-        return f"Not shown: {rates}; the difference {p_in_words(value, False)}."
+    if conclusion == "too_few_mentors":
+        mentors = f"{compared['group_a_mentors']} against {compared['group_b_mentors']} mentors"
+        needed = compared["mentors_needed"]
+        takes = f"; it takes at least {needed['group_a']} against {needed['group_b']}" if needed else ""
+        return f"Not settled: {rates}, but with {mentors} no difference could be told from chance{takes}."
+    if conclusion == "not_shown":
+        value = max(compared["p_value"], compared["p_value_standardised"])
+        return f"Not shown: {rates}; that {from_mentors(value, False)}."
     word = "Yes" if conclusion == "higher" else "No, the opposite"
-    return f"{word}: {rates}; the difference is {p_in_words(value, True)}."
+    return f"{word}: {rates}; that is {from_mentors(compared['p_value'], True)}."
 
 
 def reliability_sentence(document: Row) -> str:
-    """Whether the booking system is reliable, and what is wrong with it."""
-    failing = [CHECK_NAMES[c["name"]] for c in document["reliability"]["checks"] if c["status"] == "fail"]
-    return {
-        "reliable": "The booking system is reliable: every check passes.",
-        "unreliable": f"The booking system is not reliable: too many {', '.join(failing)}.",
-        "no data": "There are no bookings to judge the booking system by.",
-    }[document["reliability"]["verdict"]]
+    """Whether the booking system is reliable, and every check that does not pass."""
+    part = document["reliability"]
+    if part["verdict"] == "no_data":
+        return "There are no bookings to judge the booking system by."
+    found = [
+        f"{said}{_and(_check_in_words(check, status) for check in part['checks'] if check['status'] == status)}"
+        for status, said in (
+            ("fail", "too many "),
+            ("not_settled", "" if part["verdict"] == "not_settled" else "not settled: "),
+            ("warn", "to be looked into: "),
+            ("no_data", "no data on "),
+        )
+        if any(check["status"] == status for check in part["checks"])
+    ]
+    verdict = {
+        "reliable": "The booking system is reliable: every check that decides passes",
+        "not_reliable": "The booking system is not reliable",
+        "not_settled": "Whether the booking system is reliable is not settled",
+    }[part["verdict"]]
+    joined = "; " if part["verdict"] == "reliable" else ": "
+    return f"{verdict}{joined if found else ''}{'; '.join(found)}."
+
+
+def _check_in_words(check: Row, status: str) -> str:
+    name = CHECK_NAMES[check["name"]]
+    if status == "no_data":
+        return name
+    interval = written("rate", Interval(check["ci_low"], check["ci_high"]))
+    return f"{name}, {written('rate', check['value'])} ({interval}, limit {written('rate', check['threshold'])})"
+
+
+def _reversal(document: Row) -> list[str]:
+    """That another way of counting shows the opposite, as a sentence, if it is so."""
+    reversed_by = document["sensitivity"]["reversed_by"]
+    return [f"Counted in another way the opposite shows: {', '.join(reversed_by)}."] if reversed_by else []
 
 
 def robustness(document: Row) -> list[str]:
-    """Whether other ways of counting come to the same conclusion, as a sentence; none without a conclusion."""
+    """Where a difference lies, and whether other ways of counting come to the same, as a sentence, if there is one."""
     sensitivity = document["sensitivity"]
     if sensitivity["is_robust"] is None:
         return []
-    others = sum(row["conclusion"] != "no data" for row in sensitivity["variants"]) - 1
-    if sensitivity["is_robust"]:
-        return [f"None of {others} other ways of counting changes that."]
+    is_shown = sensitivity["conclusion"] in ("higher", "lower")
+    found = _lies_in(document["rebooking"]["sessions"]["without_tier"]) if is_shown else []
+    others = sum(row["conclusion"] not in ("no_data", "says_nothing") for row in sensitivity["variants"]) - 1
     changed = sensitivity["changed_by"]
-    verb = "does" if len(changed) == 1 else "do"
-    return [f"Of {others} other ways of counting {len(changed)} {verb} not say the same: {', '.join(changed)}."]
+    if changed:
+        verb = "does" if len(changed) == 1 else "do"
+        found.append(f"of {others} other ways of counting {len(changed)} {verb} not say the same: {', '.join(changed)}")
+    elif others:
+        found.append(f"none of {others} other ways of counting changes that")
+    sentence = "; ".join(found)
+    return [f"{sentence[0].upper()}{sentence[1:]}."] if sentence else []
+
+
+def _lies_in(without_tier: list[Row]) -> list[str]:
+    """Which single tiers carry the difference."""
+    found = []
+    for row in without_tier:
+        if not row["carries_difference"]:
+            continue
+        points, value = written("points", row["difference"]), written("p_value", row["p_value"])
+        left = f"{points} points without {row['tier']}, p = {value}"
+        if row["nobody_returns"]:
+            found.append(f"none of {row['users']:,} {row['tier']} users rebook ({left})")
+        else:
+            found.append(f"{row['tier']} carries the difference ({left})")
+    return found
+
+
+def _and(words: Iterable[str]) -> str:
+    words = list(words)
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

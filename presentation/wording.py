@@ -13,6 +13,7 @@ CHECK_NAMES = {
     "no_show_rate": "no-shows",
     "cancellation_rate": "cancellations",
     "estimated_end_rate": "sessions without a recorded end",
+    "double_booking_rate": "double bookings",
 }
 STRATA_NAMES = {"company": "same company", "month": "same first month", "company_size": "same company size"}
 
@@ -23,6 +24,11 @@ def p_in_words(value: float, is_shown: bool) -> str:
     if not is_shown:
         return f"could well be chance ({size})"
     return f"very unlikely to be chance ({size})" if value < 0.01 else f"unlikely to be chance ({size})"
+
+
+def from_mentors(value: float, is_shown: bool) -> str:
+    """What the p-value of a comparison by mentor says, in words; `is_shown`: it lies below the significance level."""
+    return p_in_words(value, is_shown).replace("be chance", "come from which mentors happen to be in which tier")
 
 
 def chance(subject: str, p_value: float, settings: Settings) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from analysis.answer.schema.rebooking import Comparison, IfIndependent, WithoutTier
+from analysis.answer.schema.rebooking import Comparison, IfIndependent, MentorsNeeded, WithoutTier
 from analysis.answer.schema.rows import Conclusion, DifferenceOfRates
 from analysis.answer.tiers import Row
 from analysis.statistics.by_mentor import Counts, MentorComparison, compare_by_mentor
+from analysis.statistics.permutation import mentors_for_level
 from analysis.statistics.proportions import compare
 from analysis.statistics.robustness import tiers_left_out
 from settings import Settings
@@ -42,6 +43,7 @@ def comparison(a: Counts, b: Counts, settings: Settings) -> Comparison:
     return {
         **differs(result),
         "conclusion": conclude(result, settings.significance_level),
+        "mentors_needed": _mentors_needed(result, settings.significance_level),
         "method": result.method,
         "if_independent": _if_independent(a, b, settings.confidence_level),
     }
@@ -71,6 +73,13 @@ def conclude(result: MentorComparison, significance_level: float) -> Conclusion:
     if any(p_value is None or p_value >= significance_level for p_value in p_values):
         return "not_shown"
     return "higher" if result.difference > 0 else "lower"
+
+
+def _mentors_needed(result: MentorComparison, significance_level: float) -> MentorsNeeded | None:
+    if conclude(result, significance_level) != "too_few_mentors":
+        return None
+    needed = mentors_for_level(result.group_a_mentors, result.group_b_mentors, significance_level)
+    return {"group_a": needed[0], "group_b": needed[1]} if needed else None
 
 
 def without_tier(rows: list[Row], settings: Settings) -> list[WithoutTier]:

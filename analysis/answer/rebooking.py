@@ -42,10 +42,14 @@ def rebooking_section(rows: list[Row], settings: Settings) -> RebookingByTier:
 
     category = {row["tier"]: row["tier_category"] for row in read_seed(TIER_GROUPS_FILE)}
     a, b = (mentor_counts(rows, tiers) for _, tiers in groups(settings))
+    mature_a, mature_b = (
+        mentor_counts(rows, tiers, "mature_users", "mature_rebooked") for _, tiers in groups(settings)
+    )
     return {
         "tiers": [{"tier": tier, "tier_category": category[tier], **figures([tier])} for tier in known_tiers()],
         "groups": [{"group": group, "tiers": tiers, **figures(tiers)} for group, tiers in groups(settings)],
         "comparison": comparison(a, b, settings),
+        "mature_comparison": comparison(mature_a, mature_b, settings),
         "without_tier": without_tier(rows, settings),
     }
 

@@ -15,6 +15,7 @@ CONTENT = {
     "like_with_like": ("Like with like", (sections.like_with_like,)),
     "mentors": ("Mentors", (sections.mentors,)),
     "sensitivity": ("Sensitivity", (sections.sensitivity, sections.pairs)),
+    "robustness": ("How wrong could it be", (sections.robustness,)),
 }
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import streamlit as st
 
 from analysis.answer.document import SMALL_GROUP
-from analysis.answer.sensitivity import conclude
-from analysis.statistics.proportions import compare, wilson_interval
+from analysis.statistics.proportions import wilson_interval
 from app import published
 from app.choice import chosen
 from app.content import show_blocks, show_caveats
@@ -44,9 +41,7 @@ def show() -> None:
     if maturity == "mature":
         document = mature_only(document, settings.confidence_level)
     settings = settings_of(document, settings)
-    compared = document["rebooking"][approach]["comparison"]
-    conclusion = conclude(compared["difference"], compared["p_value"], settings.significance_level)
-    st.header(verbatim(rebooking_sentence(document, approach, conclusion)))
+    st.header(verbatim(rebooking_sentence(document, approach)))
     show_blocks([*rates(document, settings, approach), comparison(document, settings)], document)
     show_caveats(document)
     st.download_button(
@@ -124,7 +119,7 @@ def _choice(settings: Settings) -> tuple[Settings, str, str]:
 
 
 def mature_only(document: Row, confidence_level: float) -> Row:
-    """The document with the mature users in the place of all users, their intervals and comparison worked out anew."""
+    """The document with the mature users in the place of all users, with their own intervals and comparison."""
 
     def figures(row: Row) -> Row:
         low, high = wilson_interval(row["mature_rebooked"], row["mature_users"], confidence_level)
@@ -136,12 +131,12 @@ def mature_only(document: Row, confidence_level: float) -> Row:
             "ci_high": high,
         }
 
-    parts = {}
-    for approach, part in document["rebooking"].items():
-        a, b = groups = [figures(row) for row in part["groups"]]
-        comparison = compare(a["rebooked"], a["users"], b["rebooked"], b["users"], confidence_level)
-        tiers = [figures(row) for row in part["tiers"]]
-        parts[approach] = {"tiers": tiers, "groups": groups, "comparison": asdict(comparison)}
+    parts = {
+        approach: part
+        | {name: [figures(row) for row in part[name]] for name in ("tiers", "groups")}
+        | {"comparison": part["mature_comparison"]}
+        for approach, part in document["rebooking"].items()
+    }
     few = [
         f"Few mature users of {'/'.join(row['tiers'])}, so the interval is wide: {row['mature_users']}."
         for row in document["rebooking"]["sessions"]["groups"]

@@ -15,7 +15,7 @@ from presentation.wording import STRATA_NAMES
 
 def like_with_like(document: Row) -> alt.TopLevelMixin:
     """The odds ratio of the groups as it is, and within companies, months and company sizes."""
-    crude = document["rebooking"]["sessions"]["comparison"] | {"name": "all users"}
+    crude = document["rebooking"]["sessions"]["comparison"]["if_independent"] | {"name": "all users"}
     within = [row | {"name": STRATA_NAMES[row["stratified_by"]]} for row in document["confounding"]["stratified"]]
     found = [
         {
@@ -78,7 +78,7 @@ def sensitivity(document: Row) -> alt.TopLevelMixin:
             "high": row["difference_ci_high"],
             "colour": LIGHT["ink"] if row["name"] == "headline" else LIGHT["accent"],
             "shape": "diamond" if row["name"] == "headline" else "circle",
-            "label": f"{written('points', row['difference'])} points, {row['conclusion']}",
+            "label": f"{written('points', row['difference'])} points, {written('status', row['conclusion'])}",
         }
         for row in document["sensitivity"]["variants"]
         if row["difference"] is not None

@@ -20,7 +20,7 @@ def reliability_checks(document: Row) -> alt.TopLevelMixin:
             "check": CHECK_NAMES[row["name"]],
             "value": row["value"],
             "threshold": row["threshold"],
-            "label": f"{written('rate', row['value'])}, {row['status']}",
+            "label": f"{written('rate', row['value'])}, {written('status', row['status'])}",
             "colour": LIGHT["alert"] if row["status"] == "fail" else LIGHT["accent"],
             "end": max(row["value"], row["threshold"]),
         }

@@ -15,6 +15,7 @@ from presentation.sections.mentors import mentors
 from presentation.sections.pairs import pairs
 from presentation.sections.rebooking import rebooking
 from presentation.sections.reliability import reliability, reliability_in_time
+from presentation.sections.robustness import robustness
 from presentation.sections.sensitivity import sensitivity
 from presentation.sections.time_to_rebooking import time_to_rebooking
 from settings import Settings
@@ -29,6 +30,7 @@ FURTHER: Sections = (
     mentors,
     pairs,
     sensitivity,
+    robustness,
     reliability_in_time,
 )
 

@@ -16,9 +16,10 @@ def answer(document: Row, _: Settings) -> Section:
 
 def _key_figures(document: Row) -> KeyFigures:
     by_sessions, reliability = document["rebooking"]["sessions"], document["reliability"]
-    comparison, statuses = by_sessions["comparison"], [check["status"] for check in reliability["checks"]]
+    comparison = by_sessions["comparison"]
+    statuses = [check["status"] for check in reliability["checks"] if check["decides"]]
     interval = interval_in_words("points", comparison["difference_ci_low"], comparison["difference_ci_high"])
-    passed, judged = statuses.count("pass"), len(statuses) - statuses.count("no data")
+    passed, judged = statuses.count("pass"), len(statuses) - statuses.count("no_data")
     return KeyFigures(
         [
             *(
@@ -26,7 +27,7 @@ def _key_figures(document: Row) -> KeyFigures:
                 for row in by_sessions["groups"]
             ),
             ("difference", written("points", comparison["difference"]), f"points; {interval}"),
-            ("booking system", reliability["verdict"], f"{passed} of {judged} checks pass"),
+            ("booking system", written("status", reliability["verdict"]), f"{passed} of {judged} checks pass"),
         ]
     )
 

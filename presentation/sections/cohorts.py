@@ -6,7 +6,7 @@ from typing import Any
 
 from presentation.content import Block, Column, Figure, Interval, Points, Section, Share, Table, written
 from presentation.document import SHOWN_MONTHS, Row, name_of, named_rows, shortened
-from presentation.wording import chance, facts_in_words, interval_at
+from presentation.wording import against, chance, facts_in_words, interval_at
 from settings import Settings
 
 TOO_EARLY = "too early"
@@ -61,8 +61,34 @@ def cohorts(document: Row, settings: Settings) -> Section:
             is_essential=False,
             more=counts(earlier),
         ),
+        _differences(document, settings),
     ]
     return Section("cohorts", "Cohorts", blocks)
+
+
+def _differences(document: Row, settings: Settings) -> Table:
+    columns = [
+        Column("month"),
+        Column("mentors a", "count"),
+        Column("mentors b", "count"),
+        Column("points", "points"),
+        Column(interval_at(settings), "points"),
+        Column("p", "p_value"),
+    ]
+    rows = [
+        [
+            row["month"],
+            row["group_a_mentors"],
+            row["group_b_mentors"],
+            row["difference"],
+            Interval(row["difference_ci_low"], row["difference_ci_high"]),
+            row["p_value"],
+        ]
+        for row in document["cohorts"]["differences"]
+    ]
+    caption = f"{against(document)} in each mature month"
+    shown, earlier = rows[-SHOWN_MONTHS:], rows[:-SHOWN_MONTHS]
+    return Table("cohort_differences", caption, columns, shown, is_essential=False, more=earlier)
 
 
 def _rate(row: Row) -> Share | str | None:

@@ -12,7 +12,7 @@ from settings import Settings
 
 def like_with_like(document: Row, settings: Settings) -> Section:
     """The comparison of all users, and within strata of each kind."""
-    part, overall = document["confounding"], document["rebooking"]["sessions"]["comparison"]
+    part, overall = document["confounding"], document["rebooking"]["sessions"]["comparison"]["if_independent"]
     users = sum(row["users"] for row in document["rebooking"]["sessions"]["groups"])
     names = {row["stratified_by"]: STRATA_NAMES[row["stratified_by"]] for row in part["stratified"]}
     thin = [names[row["stratified_by"]] for row in part["stratified"] if row["is_too_thin"]]
@@ -43,7 +43,7 @@ def like_with_like(document: Row, settings: Settings) -> Section:
     blocks: list[Block] = [
         "Groups may differ because different companies or months chose different tiers. Comparing users only with "
         "users of the same company, month or company size takes that away. Only strata with users of both groups, "
-        "some back and some not, tell anything.",
+        "some back and some not, tell anything. All of these tests take users for independent of each other.",
         Figure("like_with_like", f"Odds ratio, all users and within strata, with {interval_at(settings)}s", described),
         Table("like_with_like", "The groups compared within strata", columns, rows),
     ]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from presentation.content import Block, Column, Figure, Interval, Section, Table, written
-from presentation.document import SHOWN_MENTORS, Row, group_names, mentors_with_most_users
-from presentation.wording import chance, facts_in_words, interval_at, interval_in_words
+from presentation.document import SHOWN_MENTORS, Row, mentors_with_most_users
+from presentation.wording import facts_in_words, interval_at
 from settings import Settings
 
 FEW_USERS = 20
 
 
 def mentors(document: Row, settings: Settings) -> Section:
-    """Every mentor beside the others of the tier, the spread within each tier, and the groups compared by mentor."""
+    """Every mentor beside the others of the tier, and the spread within each tier."""
     part = document["mentors"]
     shown, others = mentors_with_most_users(document)
     columns = {
@@ -34,14 +34,6 @@ def mentors(document: Row, settings: Settings) -> Section:
             [[row[field] for field in columns] for row in part["tiers"]],
         ),
     ]
-    clustered = part["clustered"]
-    if clustered["p_value"] is not None:
-        a, b = group_names(document)
-        interval = interval_in_words("points", clustered["difference_ci_low"], clustered["difference_ci_high"])
-        blocks.append(
-            f"{a} minus {b} with the users of one mentor taken together: {written('points', clustered['difference'])} "
-            f"points ({interval}), {chance('which', clustered['p_value'], settings)}. Method: {clustered['method']}."
-        )
     if not shown:
         return Section("mentors", "Mentors", [*blocks, _figure(shown, others, settings), "No mentor has users."])
     blocks += [_figure(shown, others, settings), _table(shown, others, settings)]

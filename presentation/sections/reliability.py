@@ -7,19 +7,22 @@ from typing import Any
 from presentation.content import Block, Column, Figure, Interval, Section, Table, written
 from presentation.document import SHOWN_WEEKS, Row, shortened
 from presentation.verdict import reliability_sentence
-from presentation.wording import CHECK_NAMES, facts_in_words, words
+from presentation.wording import CHECK_NAMES, facts_in_words, interval_at, words
 from settings import Settings
 
 ALERTS_SHOWN = 10
 
 
-def reliability(document: Row, _: Settings) -> Section:
+def reliability(document: Row, settings: Settings) -> Section:
     """The checks, and what became of the bookings."""
     part = document["reliability"]
-    checks = [[CHECK_NAMES[c["name"]], c["value"], c["threshold"], c["status"]] for c in part["checks"]]
+    checks = [
+        [CHECK_NAMES[c["name"]], c["value"], Interval(c["ci_low"], c["ci_high"]), c["threshold"], c["status"]]
+        for c in part["checks"]
+    ]
     described = facts_in_words(
-        (name, f"{written('rate', value)} of at most {written('rate', threshold)}, {status}")
-        for name, value, threshold, status in checks
+        (name, f"{written('rate', value)} of at most {written('rate', threshold)}, {written('status', status)}")
+        for name, value, _, threshold, status in checks
     )
     essential = ("bookings", "attended", "cancelled", "rescheduled", "no_show", "orphan")
     counts = ("bookings", "attended", "cancelled", "rescheduled", "no_show", "upcoming", "orphan", "open")
@@ -35,9 +38,17 @@ def reliability(document: Row, _: Settings) -> Section:
             Table(
                 "reliability_checks",
                 "Checks",
-                [Column("check"), Column("rate", "rate"), Column("at most", "rate"), Column("status", "status")],
+                [
+                    Column("check"),
+                    Column("rate", "rate"),
+                    Column(interval_at(settings), "rate"),
+                    Column("limit", "rate"),
+                    Column("status", "status"),
+                ],
                 checks,
             ),
+            "A check passes where its whole interval lies within the limit, fails where all of it lies above, and is "
+            "not settled between. Double bookings never decide: they are a warning.",
             Table(
                 "bookings",
                 "What became of the bookings",
@@ -51,11 +62,40 @@ def reliability(document: Row, _: Settings) -> Section:
                 [[name, *(row[rate] for rate in rates)] for name, row in rows],
                 is_essential=False,
             ),
-            f"Of {overall['sessions']:,} sessions {overall['estimated_ends']:,} have no recorded end "
-            f"({written('rate', overall['estimated_end_rate'])}). Events of users that no export has: "
-            f"{overall['unknown_user_events']:,}; of mentors that no sheet has: {overall['unknown_mentor_events']:,}.",
+            f"Of {overall['sessions']:,} sessions {overall['recorded_ends']:,} have a recorded end, "
+            f"{overall['running']:,} may yet end, and {overall['estimated_ends']:,} have none. "
+            f"{overall['double_booked']:,} start while the same mentor is in another one, "
+            f"{overall['double_booked_same_company']:,} of them perhaps sessions that users of one company share. "
+            f"{overall['walk_ins']:,} have no booking; {overall['missing_confirmations']:,} bookings were attended "
+            "without a confirmation.",
+            f"Events of users that no export has: {overall['unknown_user_events']:,}; of mentors that no sheet has: "
+            f"{overall['unknown_mentor_events']:,}.",
+            _clocks(part["clock"]),
+            _properties(part["properties"], overall),
         ],
     )
+
+
+def _clocks(clock: list[Row]) -> Table:
+    rows = [
+        [row["event_type"], row["events"], row["at_midnight"], "coarse" if row["is_coarse"] else "exact"]
+        for row in clock
+    ]
+    columns = [Column("event"), Column("events", "count"), Column("at midnight", "count"), Column("clock")]
+    return Table("clock", "How exactly events are timed", columns, rows, is_essential=False)
+
+
+def _properties(properties: Row, overall: Row) -> Table:
+    out_of = {
+        "agreed_starts": overall["bookings"],
+        "requested_durations": overall["bookings"],
+        "named_cancellers": overall["cancelled"],
+        "cancellation_reasons": overall["cancelled"],
+        "ends_by_duration": overall["sessions"],
+    }
+    rows = [[words(name), properties[name], number] for name, number in out_of.items()]
+    columns = [Column("property"), Column("given", "count"), Column("out of", "count")]
+    return Table("properties", "What the events say besides what they must", columns, rows, is_essential=False)
 
 
 def reliability_in_time(document: Row, _: Settings) -> Section:
@@ -65,22 +105,23 @@ def reliability_in_time(document: Row, _: Settings) -> Section:
         "reliability_in_time",
         "The booking system week by week",
         [
-            "By week of the request. Within its control limits a week differs from the others by no more than chance.",
+            "By week of the request. Within its control limits a week differs from the others by no more than chance; "
+            "a week is judged once all of its bookings have had the time to become what is counted.",
+            *_untimed(document["reliability"]["clock"]),
             *_alerts(part["control_charts"]),
             Figure("reliability_in_time", "Rates by week with their control limits", _described(part)),
             _weeks(part["weeks"]),
-            _delays(part["delays"]),
-            Table(
-                "cancellations_by_lead_time",
-                "Cancellations by time since the request",
-                [Column("time"), Column("cancelled", "count"), Column("of which rescheduled", "count")],
-                [
-                    [row["lead_time"], row["cancelled"], row["rescheduled"]]
-                    for row in part["cancellations_by_lead_time"]
-                ],
-            ),
+            *_delays(part["delays"]),
+            *_lead_times(part["cancellations_by_lead_time"]),
         ],
     )
+
+
+def _untimed(clock: list[Row]) -> list[str]:
+    coarse = [row["event_type"] for row in clock if row["is_coarse"]]
+    if not coarse:
+        return []
+    return [f"Too many of these events are stamped at midnight to measure hours from them: {', '.join(coarse)}."]
 
 
 def _alerts(charts: list[Row]) -> list[Block]:
@@ -126,16 +167,23 @@ def _weeks(weeks: list[Row]) -> Table:
     return Table("weeks", caption, columns, rows(shown), more=rows(earlier))
 
 
-def _delays(delays: list[Row]) -> Table:
+def _delays(delays: list[Row]) -> list[Block]:
+    names = ("confirmation_hours", "session_hours")
+    if all(row[name]["median"] is None for row in delays for name in names):
+        return []
     columns = [Column("tier")]
     for count, end in (("confirmed", "confirmation"), ("attended", "session")):
         columns.append(Column(count, "count"))
         columns += [Column(f"{quantile} to {end}", "hours") for quantile in ("median", "90 %")]
     rows = [
-        [
-            row["tier"] or "all",
-            *(row[name][of] for name in ("confirmation_hours", "session_hours") for of in ("n", "median", "p90")),
-        ]
-        for row in delays
+        [row["tier"] or "all", *(row[name][of] for name in names for of in ("n", "median", "p90"))] for row in delays
     ]
-    return Table("delays", "Hours from the request to its confirmation, and to the session", columns, rows)
+    return [Table("delays", "Hours from the request to its confirmation, and to the session", columns, rows)]
+
+
+def _lead_times(counts: list[Row]) -> list[Block]:
+    if not counts:
+        return []
+    columns = [Column("time"), Column("cancelled", "count"), Column("of which rescheduled", "count")]
+    rows = [[row["lead_time"], row["cancelled"], row["rescheduled"]] for row in counts]
+    return [Table("cancellations_by_lead_time", "Cancellations by time since the request", columns, rows)]

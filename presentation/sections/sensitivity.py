@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from presentation.content import Column, Figure, Interval, Section, Table
+from presentation.content import Block, Column, Figure, Interval, Points, Section, Table, written
 from presentation.document import Row
 from presentation.verdict import robustness
 from presentation.wording import against, difference_in_words, facts_in_words, interval_at
@@ -23,7 +23,7 @@ def sensitivity(document: Row, settings: Settings) -> Section:
             Column("points", "points"),
             Column(interval_at(settings), "points"),
             Column("p", "p_value"),
-            Column("conclusion"),
+            Column("conclusion", "status"),
         ],
         [
             [
@@ -38,10 +38,15 @@ def sensitivity(document: Row, settings: Settings) -> Section:
         ],
     )
     figure = Figure("sensitivity", f"Difference between the groups, with {interval_at(settings)}s", described)
-    return Section("sensitivity", "Other ways of counting", [*robustness(document), figure, table])
+    same = [f"The same users and returns as {row['name']}: {', '.join(row['also'])}." for row in rows if row["also"]]
+    nothing = [row["name"] for row in rows if row["conclusion"] == "says_nothing"]
+    if nothing:
+        same.append(f"Hardly anybody counts or nobody returns, which says nothing: {', '.join(nothing)}.")
+    blocks: list[Block] = [*robustness(document), figure, table, *([Points(same)] if same else [])]
+    return Section("sensitivity", "Other ways of counting", blocks)
 
 
 def _in_words(row: Row) -> str:
     if row["difference"] is None:
-        return str(row["conclusion"])
-    return f"{difference_in_words(row)}, {row['conclusion']}"
+        return written("status", row["conclusion"])
+    return f"{difference_in_words(row)}, {written('status', row['conclusion'])}"

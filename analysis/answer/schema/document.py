@@ -5,7 +5,7 @@ Each field is described once, below its name: docs/answer.schema.json is written
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -80,6 +80,8 @@ class FullSections(TypedDict, total=False):
 class Answer(FullSections):
     """The answer to the CEO. Rates are fractions, never rounded; what is not defined is null."""
 
+    headline: NotRequired[str]
+    """The sentences with which every other format begins; it is there where the document is printed."""
     parameters: Parameters
     """What was asked, of which environment, and as of when."""
     rebooking: Rebooking

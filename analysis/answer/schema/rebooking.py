@@ -84,11 +84,22 @@ class IfIndependent(TypedDict):
     """Which test and which intervals."""
 
 
+class MentorsNeeded(TypedDict):
+    """The fewest mentors of either group, in the ratio of those that there are."""
+
+    group_a: Count
+    """Of group a."""
+    group_b: Count
+    """Of group b."""
+
+
 class Comparison(DifferenceOfRates):
     """Group a against group b."""
 
     conclusion: Conclusion
     """What that shows of group a."""
+    mentors_needed: MentorsNeeded | None
+    """The fewest mentors with whom something could be shown at all; null where there are enough, or none."""
     method: str
     """Which test and which interval."""
     if_independent: IfIndependent
@@ -121,6 +132,8 @@ class RebookingByTier(TypedDict):
     """Group a, then group b."""
     comparison: Comparison
     """Group a against group b."""
+    mature_comparison: Comparison
+    """The same of mature users alone."""
     without_tier: list[WithoutTier]
     """The comparison without each tier in turn whose group has another one with users: where the difference lies."""
 
