@@ -16,7 +16,9 @@ START = datetime(2023, 1, 2, 10)
 OPEN = datetime(9999, 12, 31)
 MENTORS = [
     {"mentor_id": f"M-{number}", "tier": tier, "valid_from": datetime(1970, 1, 1), "valid_to": OPEN}
-    for number, tier in enumerate(("Gold", "Gold", "Silver", "Silver", "Bronze"), start=1)
+    for number, tier in enumerate(
+        ("Gold", "Gold", "Silver", "Silver", "Bronze", *["Gold"] * 3, *["Silver"] * 4), start=1
+    )
 ]
 
 
@@ -40,7 +42,8 @@ def user(user_id: int, company_id: str = "c", status: str = "active") -> dict:
 
 
 def filled(sessions: list[dict] = (), bookings: list[dict] = (), users: list[dict] = (), until: float = 200) -> dict:
-    latest = {"event_id": "e", "user_id": 1, "mentor_id": "M-1", "occurred_at": day(until), "load_id": 1}
+    latest = {"event_id": "e", "user_id": 1, "mentor_id": "M-1", "occurred_at": day(until)}
+    latest |= {"event_type": "booking_requested", "load_id": 1}
     return {
         "fct_sessions": [row | {"last_event_at": day(until)} for row in sessions],
         "fct_bookings": list(bookings),

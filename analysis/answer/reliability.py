@@ -81,7 +81,7 @@ def reliability_section(
             }
             for row in sorted(clocks, key=lambda row: row["event_type"])
         ],
-        "properties": {
+        "tracking_plan": {
             "agreed_starts": properties["agreed_starts"],
             "requested_durations": properties["requested_durations"],
             "named_cancellers": properties["named_cancellers"],

@@ -65,7 +65,8 @@ def sensitivity_section(by_session: list[Row], by_approach: dict[str, list[Row]]
 def _variant(names: list[str], a: Counts, b: Counts, settings: Settings) -> Variant:
     (rebooked_a, n_a), (rebooked_b, n_b) = summed(a), summed(b)
     result = compare_by_mentor(a, b, settings.confidence_level)
-    says_nothing = names[0] != "headline" and (rebooked_a + rebooked_b == 0 or 0 < min(n_a, n_b) < FEWEST_USERS)
+    is_thin = rebooked_a + rebooked_b == 0 or min(n_a, n_b) < FEWEST_USERS
+    says_nothing = names[0] != "headline" and result.difference is not None and is_thin
     return {
         "name": names[0],
         "also": names[1:],

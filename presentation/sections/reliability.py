@@ -71,7 +71,7 @@ def reliability(document: Row, settings: Settings) -> Section:
             f"Events of users that no export has: {overall['unknown_user_events']:,}; of mentors that no sheet has: "
             f"{overall['unknown_mentor_events']:,}.",
             _clocks(part["clock"]),
-            _properties(part["properties"], overall),
+            _tracking_plan(part["tracking_plan"], overall),
         ],
     )
 
@@ -85,7 +85,7 @@ def _clocks(clock: list[Row]) -> Table:
     return Table("clock", "How exactly events are timed", columns, rows, is_essential=False)
 
 
-def _properties(properties: Row, overall: Row) -> Table:
+def _tracking_plan(properties: Row, overall: Row) -> Table:
     out_of = {
         "agreed_starts": overall["bookings"],
         "requested_durations": overall["bookings"],
@@ -95,7 +95,7 @@ def _properties(properties: Row, overall: Row) -> Table:
     }
     rows = [[words(name), properties[name], number] for name, number in out_of.items()]
     columns = [Column("property"), Column("given", "count"), Column("out of", "count")]
-    return Table("properties", "What the events say besides what they must", columns, rows, is_essential=False)
+    return Table("tracking_plan", "What the events say besides what they must", columns, rows, is_essential=False)
 
 
 def reliability_in_time(document: Row, _: Settings) -> Section:

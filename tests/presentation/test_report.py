@@ -32,7 +32,8 @@ LOADS = LoadHistory(
 )
 NAMES = [
     *("answer", "rebooking", "intent", "reliability", "caveats", "time_to_rebooking", "cohorts", "like_with_like"),
-    *("mentors", "pairs", "sensitivity", "reliability_in_time", "definitions", "data_quality", "provenance"),
+    *("mentors", "pairs", "sensitivity", "robustness", "reliability_in_time", "definitions", "data_quality"),
+    "provenance",
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -54,7 +54,9 @@ def test_order_swap_complement_and_mentors_without_users(a, b, random):
 def test_more_users_of_the_same_mentors_tell_no_more(a, b, times):
     result = compare_by_mentor(a, b)
     scaled = compare_by_mentor(*([(events * times, n * times) for events, n in counts] for counts in (a, b)))
-    assert astuple(scaled)[:-1] == pytest.approx(astuple(result)[:-1])
+    # How alike users of a mentor are is estimated, and with it the standardised statistic.
+    left = [replace(one, p_value_standardised=None) for one in (scaled, result)]
+    assert astuple(left[0])[:-1] == pytest.approx(astuple(left[1])[:-1])
 
 
 def test_one_mentor_has_no_interval_and_yet_a_test():

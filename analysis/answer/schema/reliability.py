@@ -121,7 +121,7 @@ class Clock(TypedDict):
     """Their share is above the setting `coarse_clock_share`: no hours are measured from these events."""
 
 
-class Properties(TypedDict):
+class TrackingPlan(TypedDict):
     """For how many bookings and sessions an optional property of the tracking plan is there and used."""
 
     agreed_starts: Count
@@ -145,7 +145,7 @@ class Reliability(TypedDict):
     """All bookings."""
     clock: list[Clock]
     """One row per event type with events, in order of names."""
-    properties: Properties
+    tracking_plan: TrackingPlan
     """How much the events say besides what they must."""
     checks: list[Check]
     """One row per rate that has a threshold."""
