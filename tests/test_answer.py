@@ -61,6 +61,14 @@ def test_check_figures_of_the_real_files(real_data, warehouse):
     }
     comparison = by_sessions["comparison"]
     expected = {
+        "p_value": (20 / 3003, 1e-12),
+        "p_value_standardised": (17 / 3003, 1e-12),
+        "smallest_p_value": (1 / 3003, 1e-12),
+        "difference": (0.375, 0.0005),
+        "difference_ci_low": (0.179, 0.0005),
+        "difference_ci_high": (0.570, 0.0005),
+    }
+    independent = {
         "p_value": (7.44e-5, 1e-7),
         "relative_risk": (2.53, 0.01),
         "relative_risk_ci_low": (1.64, 0.01),
@@ -68,12 +76,25 @@ def test_check_figures_of_the_real_files(real_data, warehouse):
         "odds_ratio": (4.95, 0.01),
         "odds_ratio_ci_low": (2.13, 0.01),
         "odds_ratio_ci_high": (11.91, 0.01),
-        "difference": (0.375, 0.0005),
         "difference_ci_low": (0.195, 0.0005),
         "difference_ci_high": (0.527, 0.0005),
     }
-    for name, (value, tolerance) in expected.items():
-        assert comparison[name] == pytest.approx(value, abs=tolerance), name
+    for figures, row in ((expected, comparison), (independent, comparison["if_independent"])):
+        for name, (value, tolerance) in figures.items():
+            assert row[name] == pytest.approx(value, abs=tolerance), name
+    assert (comparison["group_a_mentors"], comparison["group_b_mentors"], comparison["conclusion"]) == (5, 10, "higher")
+    assert [row["tier"] for row in by_sessions["without_tier"] if row["carries_difference"]] == ["Bronze"]
+    assert [row["may_yet_rebook"] for row in by_sessions["groups"]] == [1, 6]
+    pairs = [(row["difference"], row["difference_ci_low"], row["difference_ci_high"]) for row in document["pairwise"]]
+    assert pairs == [
+        pytest.approx(figures, abs=0.0005)
+        for figures in ((0.233, 0.080, 0.386), (0.619, 0.488, 0.751), (0.386, 0.262, 0.510))
+    ]
+    assert [row["p_value"] for row in document["pairwise"]] == pytest.approx([6 / 792, 1 / 56, 1 / 120], abs=1e-12)
+    robustness = document["robustness"]
+    found = [robustness[f"{end}_without_mentor"]["difference"] for end in ("lowest", "highest")]
+    assert found == pytest.approx([0.331, 0.417], abs=0.0005)
+    assert robustness["hourly_rate"]["is_perfect"]
     fields = ("with_intent", "attended", "lost")
     assert {row["tier"]: tuple(row[f] for f in fields) for row in document["intent"]["tiers"]} == {
         "Gold": (26, 26, 0),
@@ -89,6 +110,20 @@ def test_check_figures_of_the_real_files(real_data, warehouse):
     }
     overall = reliability["overall"]
     assert (overall["sessions"], overall["estimated_ends"], overall["unknown_user_events"]) == (203, 13, 1)
+    assert (overall["double_booked"], overall["recorded_ends"], overall["double_booked_same_company"]) == (6, 190, 0)
+    statuses = {check["name"]: check["status"] for check in reliability["checks"]}
+    assert statuses == {
+        "orphan_rate": "pass",
+        "no_show_rate": "pass",
+        "cancellation_rate": "pass",
+        "estimated_end_rate": "not_settled",
+        "double_booking_rate": "warn",
+    }
+    assert reliability["verdict"] == "not_settled"
+    coarse = [
+        (row["event_type"], row["at_midnight"], row["events"]) for row in reliability["clock"] if row["is_coarse"]
+    ]
+    assert coarse == [("booking_requested", 141, 225)]
 
     assert_sections_say_what_the_reference_says(document, warehouse)
 
@@ -147,11 +182,11 @@ def assert_sections_say_what_the_reference_says(document: dict, warehouse: Path)
     assert within_company["informative_users"] == sum(s[1] + s[3] for s in telling)
 
     sensitivity = document["sensitivity"]
-    # Nobody comes back within a week, so that window alone shows nothing.
-    assert (sensitivity["conclusion"], sensitivity["changed_by"]) == ("higher", ["window of 7 days"])
-    own = reference.outcomes(reference.booking_visits(bookings, users, with_replacements=False), mentors, 30, as_of)
-    counted = reference.counts(own, lambda user: (user["current"] == "Gold",))
-    variant = next(row for row in sensitivity["variants"] if row["name"] == "first requests")
+    # Nobody comes back within a week, so that window alone says nothing.
+    assert (sensitivity["conclusion"], sensitivity["changed_by"]) == ("higher", [])
+    first = reference.outcomes(reference.booking_visits(bookings, users, with_replacements=False), mentors, 30, as_of)
+    counted = reference.counts(first, lambda user: (user["current"] == "Gold",))
+    variant = next(row for row in sensitivity["variants"] if "first requests" in (row["name"], *row["also"]))
     for group, is_gold in (("group_a", True), ("group_b", False)):
         assert (variant[f"{group}_users"], variant[f"{group}_rebooked"]) == counted[is_gold,][:2]
     assert sum(week["bookings"] for week in document["reliability_in_time"]["weeks"]) == len(bookings) == 225
