@@ -84,16 +84,20 @@ def reliability_sentence(document: Row) -> str:
     part = document["reliability"]
     if part["verdict"] == "no_data":
         return "There are no bookings to judge the booking system by."
-    found = [
-        f"{said}{_and(_check_in_words(check, status) for check in part['checks'] if check['status'] == status)}"
-        for status, said in (
-            ("fail", "too many "),
-            ("not_settled", "" if part["verdict"] == "not_settled" else "not settled: "),
-            ("warn", "to be looked into: "),
-            ("no_data", "no data on "),
-        )
-        if any(check["status"] == status for check in part["checks"])
-    ]
+    deciding = [check for check in part["checks"] if check["decides"]]
+    kinds = (
+        ("too many ", [check for check in deciding if check["status"] == "fail"]),
+        (
+            "" if part["verdict"] == "not_settled" else "not settled: ",
+            [check for check in deciding if check["status"] == "not_settled"],
+        ),
+        ("no data on ", [check for check in deciding if check["status"] == "no_data"]),
+        (
+            "not decisive: ",
+            [check for check in part["checks"] if not check["decides"] and check["status"] in ("warn", "not_settled")],
+        ),
+    )
+    found = [f"{said}{_and(_check_in_words(check) for check in checks)}" for said, checks in kinds if checks]
     verdict = {
         "reliable": "The booking system is reliable: every check that decides passes",
         "not_reliable": "The booking system is not reliable",
@@ -103,9 +107,9 @@ def reliability_sentence(document: Row) -> str:
     return f"{verdict}{joined if found else ''}{'; '.join(found)}."
 
 
-def _check_in_words(check: Row, status: str) -> str:
+def _check_in_words(check: Row) -> str:
     name = CHECK_NAMES[check["name"]]
-    if status == "no_data":
+    if check["status"] == "no_data":
         return name
     interval = written("rate", Interval(check["ci_low"], check["ci_high"]))
     return f"{name}, {written('rate', check['value'])} ({interval}, limit {written('rate', check['threshold'])})"
@@ -141,12 +145,18 @@ def _lies_in(without_tier: list[Row]) -> list[str]:
     for row in without_tier:
         if not row["carries_difference"]:
             continue
-        points, value = written("points", row["difference"]), written("p_value", row["p_value"])
-        left = f"{points} points without {row['tier']}, p = {value}"
-        if row["nobody_returns"]:
-            found.append(f"none of {row['users']:,} {row['tier']} users rebook ({left})")
+        left = f"{written('points', row['difference'])} points"
+        value = f"p = {written('p_value', row['p_value'])}"
+        if row["changes_conclusion"] is None:
+            remains = "too few mentors are left to show anything"
+        elif row["changes_conclusion"]:
+            remains = f"the difference is not shown ({left}, {value})"
         else:
-            found.append(f"{row['tier']} carries the difference ({left})")
+            remains = f"{left} remain ({value})"
+        if row["nobody_returns"]:
+            found.append(f"none of {row['users']:,} {row['tier']} users rebook, and without them {remains}")
+        else:
+            found.append(f"without {row['tier']} {remains}")
     return found
 
 

@@ -96,6 +96,7 @@ def without_tier(rows: list[Row], settings: Settings) -> list[WithoutTier]:
             "nobody_returns": found.has_no_event,
             "difference": found.difference,
             "p_value": found.p_value,
+            "changes_conclusion": found.changes_conclusion,
             "carries_difference": found.carries_difference,
         }
         for found in tiers_left_out(by_tier(settings.group_a), by_tier(settings.group_b), settings.significance_level)

@@ -119,6 +119,8 @@ class WithoutTier(OfTier):
     """Of the rates without it; null where a group is empty."""
     p_value: PValue | None
     """Without it; null where the difference is."""
+    changes_conclusion: bool | None
+    """The conclusion is another without it; null where so few mentors are left that none could be drawn."""
     carries_difference: bool
     """Nobody of the tier returns, or the conclusion is another without it."""
 
