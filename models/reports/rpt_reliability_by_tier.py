@@ -15,7 +15,7 @@ from analysis.metrics.reliability import booking_outcomes, reliability_counts
     is_sql=True,
     kind="FULL",
     owner="analytics",
-    description="One row per tier, and one without a tier for mentors no sheet knew: what became of the bookings.",
+    description="One row per tier, and one without a tier for mentors that no sheet has: what became of the bookings.",
     columns={
         "tier": "TEXT",
         "bookings": "BIGINT",
@@ -32,7 +32,7 @@ from analysis.metrics.reliability import booking_outcomes, reliability_counts
     grain=["tier"],
     references=["tier"],
     column_descriptions={
-        "tier": "The mentor's latest known tier; null for mentors no sheet knew",
+        "tier": "The mentor's latest known tier; null for mentors that no sheet has",
         "bookings": "All bookings: attended + cancelled + no_show + upcoming + orphan + open",
         "attended": "Bookings that led to a session",
         "missing_confirmations": "Of the attended, those without a confirmation before the session",

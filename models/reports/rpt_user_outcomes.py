@@ -34,7 +34,7 @@ from analysis.metrics.rebooking import session_visits, user_outcomes, with_tier
         "next_at": "UTC start of the first strictly later session with any mentor; null without one",
         "is_rebooked": "The next session started within the rebooking window",
         "is_mature": "The whole rebooking window lies before the latest event",
-        "tier": "The mentor's latest known tier; null for a mentor no sheet knew",
+        "tier": "The mentor's latest known tier; null for a mentor that no sheet has",
         "load_id": "The newest load that the report was built from",
     },
     audits=[
