@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from errors import WarehouseError
-from settings import Settings
+from settings import COMMAND, Settings
 from warehouse import answers, loads
 
 State = tuple[str, int, int, int]
@@ -25,7 +25,7 @@ def state(warehouse: Path) -> State:
         file = warehouse.stat()
     except FileNotFoundError:
         raise WarehouseError(
-            f"there is no warehouse at {warehouse} yet: refresh on the page Pipeline, or run: python cli.py refresh"
+            f"there is no warehouse at {warehouse} yet: refresh on the page Pipeline, or run: {COMMAND} refresh"
         ) from None
     return str(warehouse), file.st_mtime_ns, file.st_ino, file.st_size
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from presentation.document import Row
 from presentation.renderers.csv import csv_text
+from settings import COMMAND
 
 
 def history(runs: list[Row], output: str) -> str:
@@ -45,7 +46,7 @@ def status(environments: list[Row], output: str) -> str:
     if output == "json":
         return json.dumps({"environments": environments}, indent=2)
     if not environments:
-        return "no environment was built yet; run: python cli.py refresh"
+        return f"no environment was built yet; run: {COMMAND} refresh"
     lines = []
     for row in environments:
         taken_in = row["taken_in"]

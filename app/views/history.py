@@ -10,7 +10,7 @@ import streamlit as st
 from app.sentences import page, verbatim
 from errors import SettingsError
 from pipeline.run_log import read_runs
-from settings import load_settings
+from settings import COMMAND, load_settings
 
 Record = dict[str, Any]
 
@@ -36,7 +36,7 @@ def show() -> None:
     if damaged:
         st.warning(f"Lines of the run log that cannot be read: {damaged:,}.")
     if not runs:
-        st.info("Nothing ran yet. Refresh on the page Pipeline, or run: python cli.py refresh")
+        st.info(f"Nothing ran yet. Refresh on the page Pipeline, or run: {COMMAND} refresh")
         return
     commands, outcomes = st.columns(2)
     wanted = {

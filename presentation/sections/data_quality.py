@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from presentation.content import Block, Column, Section, Table
 from presentation.wording import words
+from settings import COMMAND
 from warehouse.loads import LoadHistory
 
 
@@ -23,7 +24,7 @@ def data_quality(loads: LoadHistory) -> Section:
         columns = [Column("source"), Column("reason"), Column("rows", "count")]
         rows = [[words(row.source), words(row.reason), row.rows] for row in loads.rejections]
         blocks.append(Table("rejections", "Rejected rows by reason", columns, rows, keys=2))
-        blocks.append("python cli.py rejects lists them one by one.")
+        blocks.append(f"{COMMAND} rejects lists them one by one.")
     else:
         blocks.append("No row was rejected.")
     return Section("data_quality", "Data quality", blocks)
