@@ -18,7 +18,7 @@ from analysis.metrics.confounding import COMPANY_SIZES, stratum_counts, with_com
 from analysis.metrics.intent import intent_counts, user_intents
 from analysis.metrics.marts import UNKNOWN, latest_marts, mart
 from analysis.metrics.mentors import mentor_counts
-from analysis.metrics.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
+from analysis.metrics.rebooking import rebooking_counts, same_mentor_counts, session_visits, user_outcomes, with_tier
 from analysis.metrics.reliability import (
     booking_outcomes,
     cancellation_counts,
@@ -141,6 +141,7 @@ def expressions() -> dict[str, Table]:
         "mentors": mentor_counts(outcomes),
         "variants": variant_counts(outcomes, users, list(WINDOWS)),
         "intent": intent_counts(outcomes, user_intents(outcomes, bookings, WINDOW)),
+        "same mentor": same_mentor_counts(outcomes, sessions),
         "reliability": reliability_counts(booked),
         "weeks": weekly_counts(booked, AS_OF, NO_SHOW_DAYS, ORPHAN_DAYS),
         "delays": delay_quantiles(booked),
@@ -257,6 +258,15 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
             within = [reference.is_within(user["next_at"], user["first_at"], window_days) for user in own]
             assert row[f"rebooked_within_{window_days}"] == sum(within)
     assert sum(row["users"] for row in found["variants"]) == len(outcomes)
+
+    returned = [user for user in outcomes if user["next_at"] is not None and user["current"] is not None]
+    met = {(row["user_id"], row["mentor_id"], row["started_at"]) for row in sessions}
+    loyal = keyed(found["same mentor"], "tier")
+    assert {tier: (row["returned"], row["same_mentor"]) for (tier,), row in loyal.items()} == {
+        tier: (len(own), sum((user["user_id"], user["mentor_id"], user["next_at"]) in met for user in own))
+        for tier in {user["current"] for user in returned}
+        for own in [[user for user in returned if user["current"] == tier]]
+    }
 
     for (tier,), row in keyed(found["intent"], "tier").items():
         requests = [

@@ -30,7 +30,7 @@ from analysis.metrics.confounding import stratum_counts, with_company, with_mont
 from analysis.metrics.intent import intent_counts, user_intents
 from analysis.metrics.marts import Marts, latest_marts, marts_at
 from analysis.metrics.mentors import hourly_rates, mentor_counts
-from analysis.metrics.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
+from analysis.metrics.rebooking import rebooking_counts, same_mentor_counts, session_visits, user_outcomes, with_tier
 from analysis.metrics.reliability import (
     booking_outcomes,
     cancellation_counts,
@@ -152,7 +152,9 @@ def answer(
                 "changed_definitions": built.changed_definitions,
             },
             "rebooking": rebooking,
-            "intent": intent_section(_rows(intent_counts(outcomes, intents)), settings),
+            "intent": intent_section(
+                _rows(intent_counts(outcomes, intents)), _rows(same_mentor_counts(outcomes, marts.sessions)), settings
+            ),
             "reliability": reliability,
             "warnings": _warnings(rebooking, reliability, _left_out(counts), settings),
             "sensitivity": sensitivity_section(counts, by_approach, settings),

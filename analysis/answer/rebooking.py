@@ -6,7 +6,14 @@ import itertools
 
 from analysis.answer.comparison import comparison, differs, mentor_counts, without_tier
 from analysis.answer.schema.explanations import Pair, Power
-from analysis.answer.schema.rebooking import Intent, IntentFigures, RebookingByTier, RebookingFigures
+from analysis.answer.schema.rebooking import (
+    Intent,
+    IntentFigures,
+    Loyalty,
+    LoyaltyFigures,
+    RebookingByTier,
+    RebookingFigures,
+)
 from analysis.answer.tiers import Row, groups, total
 from analysis.statistics.by_mentor import compare_by_mentor
 from analysis.statistics.multiplicity import holm
@@ -54,11 +61,12 @@ def rebooking_section(rows: list[Row], settings: Settings) -> RebookingByTier:
     }
 
 
-def intent_section(rows: list[Row], settings: Settings) -> Intent:
-    """Intent and commitment by tier and group.
+def intent_section(rows: list[Row], returns: list[Row], settings: Settings) -> Intent:
+    """Intent, commitment and loyalty by tier and group.
 
     Args:
-        rows: `tier, users, with_intent, attended, lost`, one a tier.
+        rows: rows of `intent_counts`.
+        returns: rows of `same_mentor_counts`.
     """
 
     def figures(tiers: list[str]) -> IntentFigures:
@@ -70,6 +78,22 @@ def intent_section(rows: list[Row], settings: Settings) -> Intent:
             "lost": counts["lost"],
             "intent_rate": rate(counts["with_intent"], counts["users"]),
             "commitment_rate": rate(counts["attended"], counts["with_intent"]),
+        }
+
+    return {
+        "tiers": [{"tier": tier, **figures([tier])} for tier in known_tiers()],
+        "groups": [{"group": group, "tiers": tiers, **figures(tiers)} for group, tiers in groups(settings)],
+        "loyalty": _loyalty(returns, settings),
+    }
+
+
+def _loyalty(rows: list[Row], settings: Settings) -> Loyalty:
+    def figures(tiers: list[str]) -> LoyaltyFigures:
+        counts = total(rows, tiers, ("returned", "same_mentor"))
+        return {
+            "returned": counts["returned"],
+            "same_mentor": counts["same_mentor"],
+            "same_mentor_rate": rate(counts["same_mentor"], counts["returned"]),
         }
 
     return {

@@ -82,3 +82,17 @@ def rebooking_counts(outcomes: Table, *keys: str) -> Table:
         mature_rebooked=known.count(where=known.is_mature & known.is_rebooked),
         may_yet_rebook=known.count(where=~known.is_mature & ~known.is_rebooked),
     )
+
+
+def same_mentor_counts(outcomes: Table, sessions: Table) -> Table:
+    """One row per tier: `tier, returned, same_mentor`, of outcomes with a tier.
+
+    `returned`: users with a second session, whenever; `same_mentor`: those whose second one is with the mentor of
+    the first, or one of the sessions of that instant.
+    """
+    known = outcomes.filter(outcomes.tier.notnull() & outcomes.next_at.notnull())
+    second = sessions.select("user_id", "mentor_id", next_at="started_at").distinct()
+    joined = known.left_join(second, ["user_id", "mentor_id", "next_at"])
+    return joined.group_by("tier").agg(
+        returned=joined.count(), same_mentor=joined.count(where=joined.mentor_id_right.notnull())
+    )

@@ -9,7 +9,7 @@ from settings import Settings
 
 
 def intent(document: Row, _: Settings) -> Section:
-    """Intent and commitment by tier and group."""
+    """Intent, commitment and loyalty by tier and group."""
     rows = named_rows(document["intent"])
     described = facts_in_words(
         (
@@ -29,7 +29,7 @@ def intent(document: Row, _: Settings) -> Section:
     }
     return Section(
         "intent",
-        "Intent and commitment",
+        "Intent, commitment and loyalty",
         [
             f"Who asks for another session{within(document)}, and who then has it: low intent is a matter of the "
             "mentors, low commitment one of the bookings.",
@@ -39,6 +39,20 @@ def intent(document: Row, _: Settings) -> Section:
                 "Users with a first session, and what became of their next requests",
                 [Column("tier"), *columns.values()],
                 [[name, *(row[field] for field in columns)] for name, row in rows],
+            ),
+            Table(
+                "loyalty",
+                "Users with a second session, and whether it is with the mentor of the first",
+                [
+                    Column("tier"),
+                    Column("came back", "count"),
+                    Column("to the same mentor", "count"),
+                    Column("share", "rate"),
+                ],
+                [
+                    [name, row["returned"], row["same_mentor"], row["same_mentor_rate"]]
+                    for name, row in named_rows(document["intent"]["loyalty"])
+                ],
             ),
         ],
     )

@@ -174,13 +174,43 @@ class IntentOfGroup(OfGroup, IntentFigures):
     """The intent of the users of one group."""
 
 
+class LoyaltyFigures(TypedDict):
+    """Of the users who came back, whenever, how many to the mentor of their first session."""
+
+    returned: Count
+    """Users with a second session."""
+    same_mentor: Count
+    """Those of them whose second session is with the mentor of the first."""
+    same_mentor_rate: Fraction | None
+    """same_mentor / returned; null where nobody came back."""
+
+
+class LoyaltyOfTier(OfTier, LoyaltyFigures):
+    """The loyalty of the users of one tier."""
+
+
+class LoyaltyOfGroup(OfGroup, LoyaltyFigures):
+    """The loyalty of the users of one group."""
+
+
+class Loyalty(TypedDict):
+    """Whether users who come back go to the same mentor."""
+
+    tiers: list[LoyaltyOfTier]
+    """One row per tier."""
+    groups: list[LoyaltyOfGroup]
+    """Group a, then group b."""
+
+
 class Intent(TypedDict):
-    """Intent and commitment by tier and group."""
+    """Intent, commitment and loyalty by tier and group."""
 
     tiers: list[IntentOfTier]
     """One row per tier."""
     groups: list[IntentOfGroup]
     """Group a, then group b."""
+    loyalty: Loyalty
+    """Whether users who come back go to the same mentor."""
 
 
 class Variant(DifferenceOfRates):
