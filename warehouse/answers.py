@@ -218,13 +218,13 @@ def _reports(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[st
 
 
 def _figures(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of a document with its path; rows of a list go by their tier, group or name."""
+    """Every leaf of a document with its path; rows of a list go by their tier, group, name or event type."""
     if isinstance(node, dict):
         for key, value in node.items():
             yield from _figures(value, f"{path}.{key}" if path else key)
     elif isinstance(node, list) and node and isinstance(node[0], dict):
         for row in node:
-            name = next((row[key] for key in ("tier", "group", "name") if key in row), None)
+            name = next((row[key] for key in ("tier", "group", "name", "event_type") if key in row), None)
             yield from _figures(row, f"{path}.{name}")
     else:
         yield path, node
