@@ -6,6 +6,7 @@ import shutil
 import socket
 import sys
 from pathlib import Path
+from typing import get_args
 
 import duckdb
 import pytest
@@ -14,14 +15,16 @@ from streamlit import net_util
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server import server_util
 
+from analysis.answer.schema.reliability import CheckStatus
 from app import launch
+from app.content import ICONS
 from app.jobs import Job, Jobs, jobs
 from app.sentences import verbatim
 from app.views import explanations, history
 from app.views.rebooking import mature_only
 from cli import cli
 from errors import MentorAnalyticsError
-from presentation.content import Figure, Table
+from presentation.content import Figure, Points, Table
 from presentation.document import settings_of
 from presentation.sections.rebooking import comparison, rates
 from presentation.sections.reliability import reliability, reliability_in_time
@@ -153,8 +156,8 @@ def test_reliability_says_what_the_answer_says(application_warehouse, open_page)
     checks, bookings = at.table[0].value, at.table[1].value.set_index("tier").loc["all"]
     for name in ("bookings", "attended", "cancelled"):
         assert bookings[name] == f"{reliability['overall'][name]:,}"
-    statuses = [cell.rsplit(" ", 1)[-1] for cell in checks["status"]]
-    assert statuses == [check["status"] for check in reliability["checks"]]
+    statuses = [check["status"].replace("_", " ") for check in reliability["checks"]]
+    assert [cell.replace("\\", "") for cell in checks["status"]] == [f"{ICONS[status]} {status}" for status in statuses]
     assert HOSTILE_MENTOR in at.dataframe[0].value["raw_text"][0]
 
 
@@ -164,7 +167,7 @@ def test_a_page_of_figures_has_every_table_and_the_caveats_of_its_moment(applica
     document = answer(application_warehouse, "--as-of", moment)
     settings = settings_of(document, load_settings())
     if name == "rebooking":
-        blocks = [*rates(document, settings, "sessions"), comparison(document, settings)]
+        blocks = [*rates(document, settings, "sessions"), *comparison(document, settings)]
     else:
         shown = explanations.CONTENT.get(name, ("", (reliability, reliability_in_time)))[1]
         blocks = [block for section in shown for block in section(document, settings).blocks]
@@ -179,7 +182,9 @@ def test_a_page_of_figures_has_every_table_and_the_caveats_of_its_moment(applica
     assert [chart.proto.alt for chart in at.get("vega_lite_chart")] == [figure.description for figure in figures]
     said = texts(at)
     assert f"As of {moment}" in said
-    for sentence in [*document["warnings"], *(block for block in blocks if isinstance(block, str))]:
+    sentences = [block for block in blocks if isinstance(block, str)]
+    sentences += [sentence for block in blocks if isinstance(block, Points) for sentence in block.sentences]
+    for sentence in [*document["warnings"], *sentences]:
         assert sentence in said
     at.text_input(key="as_of").set_value("").run()
     assert f"As of {answer(application_warehouse)['parameters']['as_of']}" in texts(at)
@@ -208,6 +213,7 @@ def test_of_mature_users_the_comparison_is_worked_out_anew(application_warehouse
     for row, whole in zip(mature["groups"], document["rebooking"]["sessions"]["groups"], strict=True):
         assert (row["users"], row["rebooked"]) == (whole["mature_users"], whole["mature_rebooked"])
         assert row["ci_low"] < row["rate"] == whole["mature_rate"] < row["ci_high"]
+        assert row["may_yet_rebook"] == 0 < whole["may_yet_rebook"]
     a, b = mature["groups"]
     assert mature["comparison"]["difference"] == pytest.approx(a["rate"] - b["rate"])
 
@@ -250,6 +256,12 @@ def test_pipeline_shows_a_failure_and_needs_the_word_for_a_reset(open_page, ware
     assert f"the data folder {tmp_path / HOSTILE_MENTOR} does not exist" in texts(at)
     assert warehouse.exists()
     jobs.clear()
+
+
+def test_every_state_of_a_check_has_an_icon_of_its_own():
+    states = {state.replace("_", " ") for state in get_args(CheckStatus)}
+    assert set(ICONS) == states - {"no data"}
+    assert len(set(ICONS.values())) == len(ICONS)
 
 
 def test_text_of_others_is_shown_as_it_is():

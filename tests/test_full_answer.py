@@ -12,6 +12,7 @@ from pathlib import Path
 import ibis
 import pytest
 
+from analysis.answer.robustness import robustness_section
 from analysis.answer.schema.document import FullSections
 from docs.generate.metrics import PAGE, catalogue
 from presentation.document import settings_of
@@ -281,3 +282,14 @@ def test_the_catalogue_is_what_the_docstrings_say():
     assert PAGE.read_text(encoding="utf-8") == catalogue(), "run: python -m docs.generate.metrics"
     for name in ("cohort_counts", "sensitivity_section", "kaplan_meier"):
         assert f"#### `{name}(" in catalogue()
+
+
+def test_balance_has_weekdays_and_sizes_in_their_own_order(connection):
+    balance = document_of(connection, CASES["busy"])["robustness"]["balance"]
+    weekdays = [row["value"] for row in balance if row["attribute"] == "weekday"]
+    assert weekdays == ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+    names = ("100 or more", "1", "20 to 99", "unknown", "5 to 19", "2 to 4")
+    rows = [{"attribute": "company size", "value": name, "tier": "Gold", "users": 1} for name in names]
+    section = robustness_section([], [], rows, load_settings())
+    sizes = [row["value"] for row in section["balance"]]
+    assert sizes == ["1", "2 to 4", "5 to 19", "20 to 99", "100 or more", "unknown"]

@@ -12,11 +12,16 @@ from analysis.answer.schema.robustness import (
 )
 from analysis.answer.schema.rows import GroupName
 from analysis.answer.tiers import Row, groups
+from analysis.metrics.balance import WEEKDAYS
+from analysis.metrics.confounding import COMPANY_SIZES
 from analysis.statistics.balance import proportions_apart, separation
 from analysis.statistics.by_mentor import Counts, compare_by_mentor
 from analysis.statistics.proportions import compare, rate
 from analysis.statistics.robustness import LeftOut, e_value, e_value_of_limit, leave_one_out, returns_to_overturn
 from settings import Settings
+
+# Values whose order is not that of the alphabet.
+ORDERED = (*(name for name, _ in reversed(COMPANY_SIZES)), *WEEKDAYS)
 
 
 def robustness_section(rows: list[Row], hourly_rates: list[Row], balance: list[Row], settings: Settings) -> Robustness:
@@ -84,7 +89,8 @@ def _balance(rows: list[Row], settings: Settings) -> list[Balance]:
         )
 
     found: list[Balance] = []
-    for attribute, value in sorted({(row["attribute"], row["value"]) for row in rows}):
+    values = {(row["attribute"], row["value"]) for row in rows}
+    for attribute, value in sorted(values, key=_place):
         (n_a, of_a), (n_b, of_b) = (
             (counted(tiers, attribute=attribute), counted(tiers, attribute=attribute, value=value))
             for tiers in (settings.group_a, settings.group_b)
@@ -99,3 +105,8 @@ def _balance(rows: list[Row], settings: Settings) -> list[Balance]:
             }
         )
     return found
+
+
+def _place(valued: tuple[str, str]) -> tuple[str, int, str]:
+    attribute, value = valued
+    return attribute, ORDERED.index(value) if value in ORDERED else len(ORDERED), value

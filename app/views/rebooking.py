@@ -42,7 +42,7 @@ def show() -> None:
         document = mature_only(document, settings.confidence_level)
     settings = settings_of(document, settings)
     st.header(verbatim(rebooking_sentence(document, approach)))
-    show_blocks([*rates(document, settings, approach), comparison(document, settings)], document)
+    show_blocks([*rates(document, settings, approach), *comparison(document, settings)], document)
     show_caveats(document)
     st.download_button(
         "Download as CSV", rebooking_csv(document), f"rebooking_{maturity}.csv", "text/csv", on_click="ignore"
@@ -129,6 +129,7 @@ def mature_only(document: Row, confidence_level: float) -> Row:
             "rate": row["mature_rate"],
             "ci_low": low,
             "ci_high": high,
+            "may_yet_rebook": 0,
         }
 
     parts = {

@@ -36,7 +36,7 @@ def like_with_like(document: Row) -> alt.TopLevelMixin:
         row["low"] = row["low"] if _positive(row["low"]) else low
         row["high"] = row["high"] if _positive(row["high"]) else high
         row |= {"colour": LIGHT["ink"] if row["name"] == crude["name"] else LIGHT["accent"], "shape": "circle"}
-    scale = alt.Scale(type="log", domain=[low, high])
+    scale = alt.Scale(type="log", domain=[low, high], nice=False)
     ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low <= tick <= high]
     return intervals(
         rows,
@@ -78,7 +78,7 @@ def sensitivity(document: Row) -> alt.TopLevelMixin:
             "high": row["difference_ci_high"],
             "colour": LIGHT["ink"] if row["name"] == "headline" else LIGHT["accent"],
             "shape": "diamond" if row["name"] == "headline" else "circle",
-            "label": f"{written('points', row['difference'])} points, {written('status', row['conclusion'])}",
+            "label": _shown(row),
         }
         for row in document["sensitivity"]["variants"]
         if row["difference"] is not None
@@ -86,3 +86,10 @@ def sensitivity(document: Row) -> alt.TopLevelMixin:
     points = alt.Axis(labelExpr="round(datum.value * 100)", tickCount=6)
     axis = {"title": "difference between the groups, in points; 0: none", "scale": alt.Scale(zero=True), "axis": points}
     return intervals(rows, axis, reference=0)
+
+
+def _shown(row: Row) -> str:
+    conclusion = written("status", row["conclusion"])
+    if row["conclusion"] == "says_nothing":
+        return conclusion
+    return f"{written('points', row['difference'])} points, {conclusion}"

@@ -14,7 +14,7 @@ from presentation.wording import CHECK_NAMES
 
 
 def reliability_checks(document: Row) -> alt.TopLevelMixin:
-    """Each rate that is judged, as a bar, beside the highest that passes, as a mark."""
+    """Each rate that is judged, as a bar with its interval, beside its limit, as a mark."""
     rows = [
         {
             "check": CHECK_NAMES[row["name"]],
@@ -22,7 +22,9 @@ def reliability_checks(document: Row) -> alt.TopLevelMixin:
             "threshold": row["threshold"],
             "label": f"{written('rate', row['value'])}, {written('status', row['status'])}",
             "colour": LIGHT["alert"] if row["status"] == "fail" else LIGHT["accent"],
-            "end": max(row["value"], row["threshold"]),
+            "low": row["ci_low"],
+            "high": row["ci_high"],
+            "end": max(row["ci_high"], row["threshold"]),
         }
         for row in document["reliability"]["checks"]
         if row["value"] is not None
@@ -31,12 +33,13 @@ def reliability_checks(document: Row) -> alt.TopLevelMixin:
         return no_data()
     highest = max(row["end"] for row in rows)
     base = alt.Chart(inline(rows)).encode(y=alt.Y("check:N", sort=None, title=None))
-    axis = share_axis("share; the mark is the highest that passes")
+    axis = share_axis("share with its interval; the mark is its limit")
     axis["scale"] = alt.Scale(domain=[0, max(highest * 1.25, 0.01)], nice=False)
     bars = base.mark_bar(height=14).encode(x=alt.X("value:Q", **axis), color=alt.Color("colour:N", scale=None))
+    intervals = base.mark_rule(strokeWidth=2, color=LIGHT["muted"]).encode(x="low:Q", x2="high:Q")
     marks = base.mark_tick(thickness=3, size=24, color=LIGHT["ink"]).encode(x="threshold:Q")
     labels = base.mark_text(align="left", dx=8, color=LIGHT["ink"]).encode(x="end:Q", text="label:N")
-    return themed(alt.layer(bars, marks, labels).properties(width=WIDTH, height=alt.Step(34)))
+    return themed(alt.layer(bars, intervals, marks, labels).properties(width=WIDTH, height=alt.Step(34)))
 
 
 def reliability_in_time(document: Row) -> alt.TopLevelMixin:

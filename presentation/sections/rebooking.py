@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from presentation.content import Block, Column, Figure, Interval, Section, Table
 from presentation.document import Row, named_rows
 from presentation.wording import (
@@ -11,6 +13,7 @@ from presentation.wording import (
     interval_at,
     rate_in_words,
     within,
+    words,
 )
 from settings import Settings
 
@@ -18,6 +21,7 @@ APPROACHES = {
     "sessions": "By sessions: a later session counts",
     "bookings": "By bookings: a later booking that was not cancelled counts",
 }
+RATIOS = ("relative_risk", "odds_ratio")
 
 
 def rebooking(document: Row, settings: Settings) -> Section:
@@ -37,7 +41,7 @@ def rebooking(document: Row, settings: Settings) -> Section:
     )
     for approach in APPROACHES:
         blocks += rates(document, settings, approach)
-    blocks += [comparison(document, settings), f"Method: {sessions['method']}."]
+    blocks += [*comparison(document, settings), f"Method: {sessions['method']}."]
     return Section("rebooking", "How many users come back", blocks)
 
 
@@ -71,30 +75,46 @@ def rates(document: Row, settings: Settings, approach: str) -> list[Block]:
     return [Figure(name, title, described), Table(name, APPROACHES[approach], columns, cells)]
 
 
-def comparison(document: Row, settings: Settings) -> Table:
-    """The first group against the second one, counted in both ways."""
-    measures = {"relative_risk": "relative risk", "odds_ratio": "odds ratio"}
+def comparison(document: Row, settings: Settings) -> list[Block]:
+    """The first group against the second one, counted in both ways: the difference, and the ratios."""
+    rows = {name: document["rebooking"][name]["comparison"] for name in APPROACHES}
+    return [_difference(document, rows, settings), _ratios(rows, settings)]
+
+
+def _difference(document: Row, rows: dict[str, Row], settings: Settings) -> Table:
     columns = [
         Column("counted"),
         Column("mentors a", "count", is_essential=False),
         Column("mentors b", "count", is_essential=False),
-        Column("difference, points", "points"),
-        Column("interval of the difference", "points"),
+        Column("points", "points"),
+        Column(interval_at(settings), "points"),
         Column("p", "p_value"),
         Column("p, standardised", "p_value", is_essential=False),
         Column("shows", "status"),
+        Column("p if independent", "p_value"),
     ]
-    for title in measures.values():
-        columns += [Column(title, "ratio", is_essential=False), Column(f"interval of the {title}", "ratio", False)]
-    rows = []
-    for approach in APPROACHES:
-        row = document["rebooking"][approach]["comparison"]
-        independent = row["if_independent"]
-        cells = [f"by {approach}", row["group_a_mentors"], row["group_b_mentors"], row["difference"]]
-        cells += [Interval(row["difference_ci_low"], row["difference_ci_high"])]
-        cells += [row["p_value"], row["p_value_standardised"], row["conclusion"]]
-        for name in measures:
-            cells += [independent[name], Interval(independent[f"{name}_ci_low"], independent[f"{name}_ci_high"])]
-        rows.append([*cells, independent["p_value"]])
-    caption = f"{against(document)}, with {interval_at(settings)}s"
-    return Table("comparison", caption, [*columns, Column("p if independent", "p_value")], rows)
+    cells = [
+        [
+            f"by {approach}",
+            *(row[field] for field in ("group_a_mentors", "group_b_mentors", "difference")),
+            Interval(row["difference_ci_low"], row["difference_ci_high"]),
+            *(row[field] for field in ("p_value", "p_value_standardised", "conclusion")),
+            row["if_independent"]["p_value"],
+        ]
+        for approach, row in rows.items()
+    ]
+    return Table("comparison", f"The difference: {against(document)}", columns, cells)
+
+
+def _ratios(rows: dict[str, Row], settings: Settings) -> Table:
+    columns = [Column("counted")]
+    for name in RATIOS:
+        columns += [Column(words(name), "ratio"), Column(f"interval of the {words(name)}", "ratio")]
+    cells: list[list[Any]] = []
+    for approach, row in rows.items():
+        found = row["if_independent"]
+        cells.append([f"by {approach}"])
+        for name in RATIOS:
+            cells[-1] += [found[name], Interval(found[f"{name}_ci_low"], found[f"{name}_ci_high"])]
+    caption = f"The same as ratios, with {interval_at(settings)}s, if every user were independent"
+    return Table("ratios", caption, columns, cells, is_essential=False)

@@ -21,7 +21,7 @@ def reliability(document: Row, settings: Settings) -> Section:
         for c in part["checks"]
     ]
     described = facts_in_words(
-        (name, f"{written('rate', value)} of at most {written('rate', threshold)}, {written('status', status)}")
+        (name, f"{written('rate', value)} with a limit of {written('rate', threshold)}, {written('status', status)}")
         for name, value, _, threshold, status in checks
     )
     essential = ("bookings", "attended", "cancelled", "rescheduled", "no_show", "orphan")
@@ -34,7 +34,7 @@ def reliability(document: Row, settings: Settings) -> Section:
         "Is the booking system reliable",
         [
             reliability_sentence(document),
-            Figure("reliability_checks", "Each rate against the highest that passes", described),
+            Figure("reliability_checks", f"Each rate with its {interval_at(settings)} against its limit", described),
             Table(
                 "reliability_checks",
                 "Checks",

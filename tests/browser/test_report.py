@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from analysis.answer.schema.reliability import CheckStatus
 from presentation.charts.catalogue import CHARTS
 from presentation.report import Report, read_report, write_report
 from settings import load_settings
@@ -93,13 +95,18 @@ def test_the_figures_are_those_of_the_answer(opened, report):
             for name, row in named(part["tiers"] + part["groups"])
         }
         comparison = part["comparison"]
+        independent = comparison["if_independent"]
         assert shown("comparison")[f"by {approach}"] == [
-            *(
-                value
-                for name in ("difference", "relative_risk", "odds_ratio")
-                for value in (*exact(comparison[name]), span(comparison, f"{name}_ci"))
-            ),
-            *exact(comparison["p_value"]),
+            *exact(*(comparison[name] for name in ("group_a_mentors", "group_b_mentors", "difference"))),
+            span(comparison, "difference_ci"),
+            *exact(comparison["p_value"], comparison["p_value_standardised"]),
+            comparison["conclusion"].replace("_", " "),
+            *exact(independent["p_value"]),
+        ]
+        assert shown("ratios")[f"by {approach}"] == [
+            value
+            for name in ("relative_risk", "odds_ratio")
+            for value in (*exact(independent[name]), span(independent, f"{name}_ci"))
         ]
     assert shown("intent") == {
         name: exact(*(row[f] for f in ("users", "with_intent", "attended", "lost", "intent_rate", "commitment_rate")))
@@ -110,7 +117,7 @@ def test_the_figures_are_those_of_the_answer(opened, report):
             *exact(*(row[f"group_{group}_{count}"] for group in "ab" for count in ("users", "rebooked"))),
             *exact(row["difference"]),
             span(row, "difference_ci"),
-            *exact(row["p_value"], row["conclusion"]),
+            *exact(row["p_value"], row["conclusion"].replace("_", " ")),
         ]
         for row in document["sensitivity"]["variants"]
     }
@@ -131,12 +138,37 @@ def test_the_figures_are_those_of_the_answer(opened, report):
         name: exact(*(row[count] for count in counts))
         for name, row in [*named(reliability["tiers"]), ("all", reliability["overall"])]
     }
-    checks = [exact(check["value"], check["threshold"], check["status"]) for check in reliability["checks"]]
+    checks = [
+        [*exact(check["value"]), span(check), *exact(check["threshold"], check["status"].replace("_", " "))]
+        for check in reliability["checks"]
+    ]
     assert list(shown("reliability_checks").values()) == checks
     for rate in page.locator("td > data:text-matches('^[0-9.]+ %$')").evaluate_all(
         "all => all.map(e => [e.value, e.innerText])"
     ):
         assert f"{float(rate[0]) * 100:.1f} %" == rate[1]
+
+
+def test_every_state_of_a_check_has_a_sign_of_its_own(opened):
+    cell = opened().locator("#table-reliability_checks td:last-child").first
+    signs = {
+        state: cell.evaluate(
+            "(cell, state) => (cell.className = state, getComputedStyle(cell, '::before').content)", state
+        )
+        for state in get_args(CheckStatus)
+    }
+    assert signs.pop("no_data") == "none"
+    assert "none" not in signs.values()
+    assert len(set(signs.values())) == len(signs)
+
+
+def test_no_table_is_wider_than_the_page(opened):
+    """Half of the comparison stood outside of it, where nobody looks."""
+    page = opened(viewport={"width": 1280, "height": 800})
+    wide = page.locator(".wide").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText.split('\\n')[0])"
+    )
+    assert wide == []
 
 
 def test_every_chart_is_drawn(opened, report):

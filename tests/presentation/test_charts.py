@@ -13,6 +13,7 @@ from presentation.charts.catalogue import CHARTS
 from presentation.charts.drawing import svg
 from presentation.charts.palette import PALETTE
 from presentation.charts.time_to_rebooking import curve_steps
+from presentation.wording import CHECK_NAMES
 
 # Machado, Oliveira and Fernandes, IEEE TVCG 15 (2009) 1291-1298, severity 1.0.
 COLOUR_BLINDNESS = {
@@ -145,3 +146,19 @@ def test_weeks_outside_their_limits_are_marked(document):
     charts = document["reliability_in_time"]["control_charts"]
     assert sum(point["is_alert"] for chart in charts for point in chart["points"]) == 1
     assert drawn.count(f'fill="{PALETTE["alert"][0]}"') == 1
+
+
+def test_checks_are_drawn_with_their_intervals(document):
+    rows = {row["check"]: row for row in inline_rows("reliability_checks", document)}
+    for check in document["reliability"]["checks"]:
+        row = rows[CHECK_NAMES[check["name"]]]
+        assert (row["low"], row["value"], row["high"]) == (check["ci_low"], check["value"], check["ci_high"])
+        assert row["end"] >= max(row["high"], row["threshold"])
+
+
+def test_what_says_nothing_gives_no_difference(document):
+    document["sensitivity"]["variants"][1] |= {"difference": 0.0, "conclusion": "says_nothing"}
+    labels = {row["name"]: row["label"] for row in inline_rows("sensitivity", document) if "name" in row}
+    assert labels.pop(document["sensitivity"]["variants"][1]["name"]) == "says nothing"
+    assert labels
+    assert all("points" in label for label in labels.values())
