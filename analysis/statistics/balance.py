@@ -52,68 +52,10 @@ def proportions_apart(events_a: int, n_a: int, events_b: int, n_b: int) -> float
     if not (n_a and n_b):
         return None
     p, q = events_a / n_a, events_b / n_b
-    return _standardised(p - q, (p * (1 - p) + q * (1 - q)) / 2)
-
-
-def means_apart(values_a: Sequence[float], values_b: Sequence[float]) -> float | None:
-    """The standardised difference of two means, a minus b.
-
-    Source: as `proportions_apart`: the difference by sqrt((s² + t²) / 2) of the two sample variances.
-
-    Args:
-        values_a, values_b: one a user or mentor, in any unit.
-
-    Returns:
-        In standard deviations; None when a group has fewer than two values, and when the means differ but
-        no value differs from that of its group.
-
-    >>> round(means_apart([1, 2, 3], [2, 3, 4, 5]), 3)
-    -1.299
-    """
-    if min(len(values_a), len(values_b)) < 2:
-        return None
-    difference = float(np.mean(values_a) - np.mean(values_b))
-    return _standardised(difference, float(np.var(values_a, ddof=1) + np.var(values_b, ddof=1)) / 2)
-
-
-def categories_apart(counts_a: Sequence[int], counts_b: Sequence[int]) -> float | None:
-    """The standardised difference of two distributions over categories, such as months.
-
-    The Mahalanobis distance of the two vectors of proportions with the mean of their covariance matrices;
-    of two categories it is the absolute value of `proportions_apart`.
-    Source: Yang and Dalton, SAS Global Forum 2012, paper 335.
-
-    Args:
-        counts_a, counts_b: by category, in the same order; categories that neither group has do not count.
-
-    Returns:
-        In standard deviations, 0 where the distributions are the same; None when a group is empty, and
-        where a direction in which they differ has no variance, as when they have no category in common.
-
-    Raises:
-        ValueError: a count is negative, or the groups have different numbers of categories.
-
-    >>> round(categories_apart([10, 20, 30], [20, 20, 20]), 3)
-    0.431
-    """
-    if len(counts_a) != len(counts_b):
-        raise ValueError(f"both groups must have the same categories, got {len(counts_a)} and {len(counts_b)}")
-    counts = np.array([counts_a, counts_b], dtype=float)
-    if (counts < 0).any():
-        raise ValueError(f"counts must not be negative, got {min(*counts_a, *counts_b)}")
-    if not counts.size or not counts.sum(axis=1).all():
-        return None
-    p, q = counts / counts.sum(axis=1, keepdims=True)
-    used = np.flatnonzero(p + q)[1:]
-    covariance = sum(np.diag(x[used]) - np.outer(x[used], x[used]) for x in (p, q)) / 2
-    apart = (p - q)[used]
-    if not apart.any():
+    if p == q:
         return 0.0
-    # The pseudo-inverse drops directions without variance: those must not be where the groups differ.
-    solved = np.linalg.pinv(covariance, hermitian=True) @ apart
-    if not np.allclose(covariance @ solved, apart):
-        return None
-    return math.sqrt(float(apart @ solved))
+    variance = (p * (1 - p) + q * (1 - q)) / 2
+    return (p - q) / math.sqrt(variance) if variance > 0 else None
 
 
 def separation(values_a: Sequence[float | None], values_b: Sequence[float | None]) -> Separation:
@@ -137,9 +79,3 @@ def separation(values_a: Sequence[float | None], values_b: Sequence[float | None
     above = (b.size - np.searchsorted(b, a, side="right")).sum()
     correlation = float(below - above) / (a.size * b.size)
     return Separation(correlation, abs(correlation) == 1, a.size, b.size)
-
-
-def _standardised(difference: float, variance: float) -> float | None:
-    if difference == 0:
-        return 0.0
-    return difference / math.sqrt(variance) if variance > 0 else None

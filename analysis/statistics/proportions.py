@@ -65,13 +65,13 @@ def rate(events: int, n: int) -> float | None:
     return events / n if n else None
 
 
-def wilson_interval(events: float, n: float, confidence_level: float = 0.95) -> tuple[float | None, float | None]:
+def wilson_interval(events: int, n: int, confidence_level: float = 0.95) -> tuple[float | None, float | None]:
     """Wilson's score interval of a proportion.
 
     Source: Wilson, JASA 22 (1927) 209-212.
 
     Args:
-        events: how many of the `n` had the event; effective sizes need not be whole.
+        events: how many of the `n` had the event.
         n: the size of the group.
         confidence_level: a fraction, such as 0.95.
 
@@ -94,7 +94,7 @@ def wilson_interval(events: float, n: float, confidence_level: float = 0.95) -> 
 
 
 def newcombe_interval(
-    events_a: float, n_a: float, events_b: float, n_b: float, confidence_level: float = 0.95
+    events_a: int, n_a: int, events_b: int, n_b: int, confidence_level: float = 0.95
 ) -> tuple[float | None, float | None]:
     """Newcombe's hybrid score interval of the difference of two proportions, a minus b.
 
@@ -258,7 +258,7 @@ def compare(events_a: int, n_a: int, events_b: int, n_b: int, confidence_level: 
     )
 
 
-def _check_events(events: float, n: float) -> None:
+def _check_events(events: int, n: int) -> None:
     if not 0 <= events <= n:
         raise ValueError(f"events must lie between 0 and n = {n}, got {events}")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import polars as pl
 
 from analysis.statistics.proportions import fisher_p_value, wilson_interval
-from analysis.statistics.survival import DayCounts, log_rank
+from analysis.statistics.survival import TimeCounts, log_rank
 from benchmarks.calibration.measures import Population, Random, Size, coverage_of, level_of
 from benchmarks.calibration.populations import BASE_RATE, share_bounds
 from simulation.population import FIRST_DAY, HISTORY_DAYS, REBOOKING_RATES, WINDOW_DAYS, Scenario, simulate
@@ -16,7 +16,7 @@ from simulation.population import FIRST_DAY, HISTORY_DAYS, REBOOKING_RATES, WIND
 def simulated(rebooking_rates: dict[str, float], users: int) -> Callable[[Random, Size], dict[str, pl.DataFrame]]:
     """By tier, a row per user with a session, counted from the events that `simulate` writes.
 
-    `days`: whole days until the next session or the end of the history; `returned`: there is one;
+    `time`: microseconds until the next session or the end of the history; `returned`: there is one;
     `rebooked`: within the window; `mature`: the whole window is part of the history.
     """
 
@@ -37,7 +37,7 @@ def simulated(rebooking_rates: dict[str, float], users: int) -> Callable[[Random
         end, window = pl.lit(FIRST_DAY) + pl.duration(days=HISTORY_DAYS), pl.duration(days=WINDOW_DAYS)
         rows = first_two.join(population.mentors, on="mentor_id").select(
             "tier",
-            days=(pl.coalesce("second", end) - pl.col("first")).dt.total_days(),
+            time=(pl.coalesce("second", end) - pl.col("first")).dt.total_microseconds(),
             returned=pl.col("second").is_not_null(),
             rebooked=(pl.col("second") <= pl.col("first") + window).fill_null(False),
             mature=pl.col("first") + window <= end,
@@ -51,9 +51,8 @@ def rebooked(rows: pl.DataFrame) -> tuple[int, int]:
     return rows["rebooked"].sum(), rows.height
 
 
-def waits(rows: pl.DataFrame) -> DayCounts:
-    counts = rows.group_by("days").agg(returned=pl.col("returned").sum(), censored=pl.col("returned").not_().sum())
-    return counts["days"].to_list(), counts["returned"].to_list(), counts["censored"].to_list()
+def waits(rows: pl.DataFrame) -> TimeCounts:
+    return rows["time"].to_numpy(), rows["returned"].to_numpy(), ~rows["returned"].to_numpy()
 
 
 def gold_and_rest(tiers: dict[str, pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -7,13 +7,11 @@ import math
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.statistics.clusters import beta_binomial_shrinkage, between_cluster_spread, clustered_difference
-from analysis.statistics.proportions import newcombe_interval
+from analysis.statistics.clusters import beta_binomial_shrinkage, between_cluster_spread
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -137,84 +135,12 @@ def test_shrinking_brings_estimates_nearer_to_the_truth():
     assert covered == pytest.approx(0.95, abs=0.04)
 
 
-def test_design_effects_are_those_of_cluster_robust_errors():
-    random = np.random.default_rng(4)
-    groups = [
-        [(int(random.binomial(n, p)), n) for n, p in zip(random.integers(3, 20, k), random.beta(2, b, k), strict=True)]
-        for k, b in ((9, 2), (14, 4))
-    ]
-    result = clustered_difference(*groups)
-    for counts, effect in zip(groups, (result.design_effect_a, result.design_effect_b), strict=True):
-        y = np.concatenate([np.repeat([1.0, 0.0], [events, n - events]) for events, n in counts])
-        cluster = np.repeat(np.arange(len(counts)), [n for _, n in counts])
-        fit = sm.OLS(y, np.ones_like(y)).fit(cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False})
-        k, p = len(counts), y.mean()
-        expected = fit.bse[0] ** 2 * k / (k - 1) / (p * (1 - p) / y.size)
-        assert expected > 1
-        assert effect == pytest.approx(expected)
-
-
-def test_the_interval_is_newcombes_at_the_effective_sizes():
-    a, b = [(9, 12), (4, 10), (8, 11), (1, 9)], [(2, 10), (6, 15), (1, 12), (3, 11), (9, 13)]
-    result = clustered_difference(a, b, 0.9)
-    n_a, n_b, p_a, p_b = 42, 61, 22 / 42, 21 / 61
-    size_a, size_b = n_a / result.design_effect_a, n_b / result.design_effect_b
-    v_a, v_b = p_a * (1 - p_a) / size_a, p_b * (1 - p_b) / size_b
-    t = stats.t((v_a + v_b) ** 2 / (v_a**2 / 3 + v_b**2 / 4))
-    level = 1 - 2 * stats.norm.sf(t.ppf(0.95))
-    expected = newcombe_interval(p_a * size_a, size_a, p_b * size_b, size_b, level)
-    assert result.difference == p_a - p_b
-    assert (result.difference_ci_low, result.difference_ci_high) == pytest.approx(expected)
-    pooled = (p_a * size_a + p_b * size_b) / (size_a + size_b)
-    z = (p_a - p_b) / math.sqrt(pooled * (1 - pooled) * (1 / size_a + 1 / size_b))
-    assert result.p_value == pytest.approx(2 * t.sf(z))
-
-
-def test_users_of_their_own_are_no_clusters():
-    # A user a cluster: the design effect is n / (n - 1), and the interval Newcombe's.
-    result = clustered_difference([(1, 1)] * 520 + [(0, 1)] * 480, [(1, 1)] * 300 + [(0, 1)] * 700)
-    assert (result.design_effect_a, result.design_effect_b) == pytest.approx((1000 / 999, 1000 / 999))
-    assert (result.difference_ci_low, result.difference_ci_high) == pytest.approx(
-        newcombe_interval(520, 1000, 300, 1000), abs=2e-4
-    )
-
-
-@given(COUNTS, COUNTS, st.randoms())
-def test_order_complement_and_swap(a, b, random):
-    result = clustered_difference(a, b)
-    shuffled = clustered_difference(random.sample(a, len(a)), random.sample(b, len(b)))
-    turned = clustered_difference(b, a)
-    mirrored = clustered_difference(complement(a), complement(b))
-    for other in (shuffled, turned, mirrored):
-        assert (other.difference is None) == (result.difference is None)
-        assert (other.p_value is None) == (result.p_value is None)
-        assert result.p_value is None or other.p_value == pytest.approx(result.p_value, abs=1e-9)
-    if result.difference_ci_low is not None:
-        assert -1 <= result.difference_ci_low <= result.difference <= result.difference_ci_high <= 1
-        assert turned.difference_ci_low == pytest.approx(-result.difference_ci_high, abs=1e-9)
-        assert mirrored.difference_ci_low == pytest.approx(-result.difference_ci_high, abs=1e-9)
-
-
 def test_edges():
     assert beta_binomial_shrinkage([]) == []
     assert between_cluster_spread([(1, 1), (0, 1)]).sd is None  # one user each: no spread can be told
-    for a, b in (([], [(1, 2)]), ([(0, 0)], [(1, 2), (1, 3)])):
-        assert clustered_difference(a, b).difference is None
-    one = clustered_difference([(3, 4)], [(1, 2), (1, 2)])
-    assert (one.difference, one.p_value, one.difference_ci_low, one.design_effect_b) == (0.25, None, None, None)
-    never = clustered_difference([(0, 4), (0, 5)], [(0, 6), (0, 7)])
-    assert (never.difference, never.p_value, never.design_effect_a) == (0, None, 1)
-    assert never.difference_ci_low < 0 < never.difference_ci_high
-    apart = clustered_difference([(4, 4), (5, 5)], [(0, 6), (0, 7)])
-    assert (apart.difference, apart.difference_ci_high) == (1, pytest.approx(1))
-    assert apart.p_value < 0.05
-    unlike = clustered_difference([(3, 6), (3, 6), (4, 8)], [(1, 4), (1, 4), (2, 8)])
-    assert (unlike.design_effect_a, unlike.design_effect_b) == (1, 1)
-    half = clustered_difference([(4, 4), (2, 5)], [(0, 6), (0, 7)])
-    assert (half.design_effect_b, half.difference_ci_low < half.difference) == (1, True)
 
 
 def test_what_makes_no_sense_is_refused():
-    for call in (beta_binomial_shrinkage, between_cluster_spread, lambda counts: clustered_difference(counts, counts)):
+    for call in (beta_binomial_shrinkage, between_cluster_spread):
         with pytest.raises(ValueError, match=r"between 0 and n, got \(3, 2\)"):
             call([(1, 2), (3, 2)])
