@@ -14,7 +14,7 @@ from presentation.wording import CHECK_NAMES
 
 
 def reliability_checks(document: Row) -> alt.TopLevelMixin:
-    """Each rate that is judged, as a bar with its interval, beside its limit, as a mark."""
+    """Each rate that is judged, as a point on its interval, beside its limit, as a mark."""
     rows = [
         {
             "check": CHECK_NAMES[row["name"]],
@@ -35,11 +35,12 @@ def reliability_checks(document: Row) -> alt.TopLevelMixin:
     base = alt.Chart(inline(rows)).encode(y=alt.Y("check:N", sort=None, title=None))
     axis = share_axis("share with its interval; the mark is its limit")
     axis["scale"] = alt.Scale(domain=[0, max(highest * 1.25, 0.01)], nice=False)
-    bars = base.mark_bar(height=14).encode(x=alt.X("value:Q", **axis), color=alt.Color("colour:N", scale=None))
-    intervals = base.mark_rule(strokeWidth=2, color=LIGHT["muted"]).encode(x="low:Q", x2="high:Q")
+    coloured = base.encode(color=alt.Color("colour:N", scale=None))
+    intervals = coloured.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", **axis), x2="high:Q")
+    points = coloured.mark_point(filled=True, size=110, opacity=1).encode(x="value:Q")
     marks = base.mark_tick(thickness=3, size=24, color=LIGHT["ink"]).encode(x="threshold:Q")
     labels = base.mark_text(align="left", dx=8, color=LIGHT["ink"]).encode(x="end:Q", text="label:N")
-    return themed(alt.layer(bars, intervals, marks, labels).properties(width=WIDTH, height=alt.Step(34)))
+    return themed(alt.layer(intervals, points, marks, labels).properties(width=WIDTH, height=alt.Step(34)))
 
 
 def reliability_in_time(document: Row) -> alt.TopLevelMixin:

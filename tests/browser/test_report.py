@@ -90,7 +90,7 @@ def test_the_figures_are_those_of_the_answer(opened, report):
             name: [
                 *exact(row["users"], row["rebooked"], row["rate"]),
                 span(row),
-                *exact(row["mature_users"], row["mature_rate"]),
+                *exact(row["mature_users"], row["mature_rate"], row["may_yet_rebook"]),
             ]
             for name, row in named(part["tiers"] + part["groups"])
         }
