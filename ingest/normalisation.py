@@ -55,6 +55,17 @@ def bigint(column: str, is_trimmed: bool = False) -> str:
     return rf"CASE WHEN REGEXP_FULL_MATCH({text}, '[+-]?\d+') THEN TRY_CAST({text} AS BIGINT) END"
 
 
+def rate(column: str) -> str:
+    """A number of 0 or more, rounded to the 4 decimals of a DECIMAL(18, 4); null where the text is not one."""
+    text = trimmed(column)
+    # DuckDB casts text with an exponent to a decimal wrongly at times: `99979e-20` becomes 0.0001.
+    return (
+        rf"CASE WHEN REGEXP_FULL_MATCH({text}, '\+?(\d+\.?\d*|\.\d+)') THEN TRY_CAST({text} AS DECIMAL(18, 4)) "
+        rf"WHEN REGEXP_FULL_MATCH({text}, '\+?(\d+\.?\d*|\.\d+)[eE][+-]?\d+') "
+        f"THEN TRY_CAST(TRY_CAST({text} AS DOUBLE) AS DECIMAL(18, 4)) END"
+    )
+
+
 def title_case(column: str) -> str:
     """Each word with a capital first letter, the rest small."""
     words = rf"STRING_SPLIT_REGEX({trimmed(column)}, '\s+')"
@@ -80,22 +91,19 @@ SELECT
 FROM source_rows
 """
 
-MENTORS = rf"""
+MENTORS = f"""
 SELECT
     position,
     {trimmed("mentor_id")} AS mentor_id,
     {title_case("tier")} AS tier,
-    TRY_CAST({trimmed("hourly_rate")} AS DECIMAL(18, 4)) AS hourly_rate,
+    {rate("hourly_rate")} AS hourly_rate,
+    {trimmed("hourly_rate")} AS hourly_rate_text,
     {utc_timestamp("updated_at")} AS updated_at,
     CASE
         WHEN unreadable IS NOT NULL THEN unreadable
         WHEN CONTAINS(raw_text, CHR(0)) THEN 'nul_character'
         WHEN {trimmed("mentor_id")} IS NULL THEN 'missing_mentor_id'
         WHEN {trimmed("tier")} IS NULL THEN 'missing_tier'
-        WHEN {trimmed("hourly_rate")} IS NOT NULL
-            AND (NOT REGEXP_FULL_MATCH({trimmed("hourly_rate")}, '\d+(\.\d{{1,4}}0*)?')
-                 OR TRY_CAST({trimmed("hourly_rate")} AS DECIMAL(18, 4)) IS NULL)
-            THEN 'invalid_hourly_rate'
         WHEN {trimmed("updated_at")} IS NOT NULL AND {utc_timestamp("updated_at")} IS NULL THEN 'invalid_updated_at'
     END AS reason
 FROM source_rows

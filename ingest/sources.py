@@ -131,7 +131,24 @@ def _refuse_incomplete_sheet(connection: duckdb.DuckDBPyConnection, file: Source
         raise SourceError(f"{file.path}, row {row[0]}: mentor {shown(row[1])} has no tier; give every mentor one")
 
 
-def _changes_of_mentors(connection: duckdb.DuckDBPyConnection) -> list[str]:
+def _rates_left_empty(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute("""
+        SELECT position, hourly_rate_text
+        FROM normalised ANTI JOIN (FROM not_loaded WHERE class = 'rejected') USING (position)
+        WHERE hourly_rate IS NULL ORDER BY position
+    """).fetchall()
+    unusable = [f"row {position}: '{shown(text, 20)}'" for position, text in rows if text is not None]
+    missing = len(rows) - len(unusable)
+    notes = []
+    if unusable:
+        first = ", ".join([*unusable[:3], *(["…"] if len(unusable) > 3 else [])])
+        notes.append(f"hourly rates that cannot be used, left empty: {len(unusable):,} ({first})")
+    if missing:
+        notes.append(f"hourly rates that are missing: {missing:,}")
+    return notes
+
+
+def _notes_on_mentors(connection: duckdb.DuckDBPyConnection) -> list[str]:
     changed = connection.execute(f"""
         SELECT mentor_id, known.tier, n.tier
         FROM normalised AS n ANTI JOIN not_loaded USING (position) JOIN ({_KNOWN_MENTORS}) AS known USING (mentor_id)
@@ -143,6 +160,7 @@ def _changes_of_mentors(connection: duckdb.DuckDBPyConnection) -> list[str]:
         *(f"mentor {shown(mentor)} changes from {shown(old)} to {shown(new)}" for mentor, old, new in changed),
         *(f"mentor {shown(mentor)} has left the sheet" for (mentor,) in left),
         *([f"rows that do not say whose they are: {nameless:,}; no mentor is taken to have left"] if nameless else []),
+        *_rates_left_empty(connection),
     ]
 
 
@@ -158,7 +176,7 @@ MENTORS = Source(
     conflict="conflicting_mentor_id",
     leavers=_LEAVERS,
     refuse=_refuse_incomplete_sheet,
-    notes=_changes_of_mentors,
+    notes=_notes_on_mentors,
 )
 EVENTS = Source(
     name="booking_events",

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import duckdb
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from errors import SourceError
 from ingest.csv_rows import batches, records
-from ingest.normalisation import utc_timestamp
+from ingest.normalisation import rate, utc_timestamp
 from tests import conftest
 from tests.bad_input.conftest import write_good
 from tests.bad_input.test_bad_input import read_text
@@ -270,3 +271,31 @@ def test_a_time_is_what_python_takes_it_for(times: list[tuple[str, datetime | No
             SELECT {utc_timestamp("text")} FROM (VALUES {texts}) AS written (place, text) ORDER BY place
         """).fetchall()
     assert [moment for (moment,) in found] == [moment for _, moment in times]
+
+
+@st.composite
+def written_rates(draw: st.DrawFn) -> str:
+    """A number as sources write it, mostly near what DECIMAL(18, 4) can hold."""
+    whole = draw(st.text("059", max_size=18))
+    fraction = draw(st.text("0459", min_size=0 if whole else 1, max_size=8))
+    point = "." if fraction or draw(st.booleans()) else ""
+    exponent = draw(st.sampled_from(["", "", "e0", "E3", "e+13", "e-1", "e-20", "e-400", "e400"]))
+    return draw(st.sampled_from(["", "+", " "])) + whole + point + fraction + exponent
+
+
+@settings(many, max_examples=50 * EXAMPLES_FACTOR)
+@given(written=st.lists(written_rates(), min_size=1, max_size=30))
+def test_a_rate_is_what_python_takes_it_for(written: list[str]) -> None:
+    texts = ", ".join(f"({place}, '{text}')" for place, text in enumerate(written))
+    with duckdb.connect() as connection:
+        found = connection.execute(f"""
+            SELECT {rate("text")} FROM (VALUES {texts}) AS written (place, text) ORDER BY place
+        """).fetchall()
+    for text, (value,) in zip(written, found, strict=True):
+        if "e" in text.lower():  # of the precision of a float
+            number = float(text)
+            assert (value is None) == (number >= 1e14)
+            assert value is None or abs(float(value) - number) <= 0.0000501 + number * 1e-15
+        else:
+            rounded = Decimal(text).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+            assert value == (rounded if rounded < 10**14 else None)

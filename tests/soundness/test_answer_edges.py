@@ -67,6 +67,27 @@ def test_a_mentor_who_left_keeps_the_tier(data_folder, warehouse):
     assert row(answer(warehouse)["rebooking"]["sessions"]["tiers"], "Gold")["users"] == 1
 
 
+def test_a_mentor_whose_rate_cannot_be_read_keeps_the_tier(data_folder, warehouse):
+    """The row was rejected, and the users of the mentor were missing from the tiers."""
+    events = [
+        event("1", event_type=START),
+        event("2", user_id=2, mentor_id="M-2", event_type=START),
+        event("3", user_id=2, mentor_id="M-2", timestamp="2023-02-20T10:00:00Z", event_type=START),
+    ]
+    documents = []
+    for rate in ("100", "abc"):
+        warehouse.unlink(missing_ok=True)
+        sheet = f"mentor_id,tier,hourly_rate\nM-1,Gold,200\nM-2,Silver,{rate}\n"
+        run(warehouse, "refresh", "--data", str(data_folder(events=events, mentors=sheet)))
+        documents.append(answer(warehouse))
+    known, unreadable = documents
+    silver = row(unreadable["rebooking"]["sessions"]["tiers"], "Silver")
+    assert (silver["users"], silver["rebooked"]) == (1, 1)
+    assert unreadable["rebooking"] == known["rebooking"]
+    # The rate itself is missing, not taken for zero.
+    assert [document["robustness"]["hourly_rate"]["group_b_mentors"] for document in documents] == [1, 0]
+
+
 def test_maturity_and_outcomes_as_of_an_earlier_moment(data_folder, warehouse):
     events = [
         event("1", timestamp="2023-02-01T10:00:00Z", event_type=START),

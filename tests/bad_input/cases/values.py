@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
-from ingest.source_files import MENTORS_FILE, USERS_FILE
+from ingest.source_files import MENTORS_FILE, USERS_FILE, shown
 from tests.bad_input.cases.case import COMPANY, HEADER, MENTOR, MORE, case, events, field, mentors, users
 from tests.conftest import MENTORS_CSV, USERS_CSV, event
 
@@ -177,14 +178,105 @@ REPEATED = [
     ),
 ]
 
+RATES = "SELECT hourly_rate FROM raw.mentors WHERE mentor_id LIKE 'M-3%' ORDER BY mentor_id"
+UNUSABLE = (
+    "-5",
+    "-0.00001",
+    "NaN",
+    "inf",
+    "5€",
+    '"1,5"',
+    "1_000",
+    "0x10",
+    "\u0665",
+    ".",
+    "e3",
+    "5e",
+    "9" * 30,
+    "1e14",
+    "1e400",
+)
+NUMBERS = {
+    " 5.50 ": "5.5",
+    "+5": "5",
+    ".5": "0.5",
+    "5.": "5",
+    "1e3": "1000",
+    "1.5E-1": "0.15",
+    "99979e-20": "0",
+    "1.23455": "1.2346",
+    "0.00004": "0",
+    f"{'0' * 30}7": "7",
+    "99999999999999.9999": "99999999999999.9999",
+}
+
+
+def rated(*rates: str) -> str:
+    """Rows of mentors of one tier, `M-301` and so on, each with one of the rates."""
+    return "".join(f"M-3{number:02},Gold,{rate}\n" for number, rate in enumerate(rates, start=1))
+
+
 SHEET = [
     mentors(
         "The mentor sheet",
-        "rates that are none",
-        "".join(f"M-3,Gold,{rate}\n" for rate in ("-5", "NaN", "1e3", "5€", '"1,5"', "9" * 30, "1.23456")),
-        *["invalid_hourly_rate"] * 7,
+        "rates that cannot be used",
+        rated(*UNUSABLE),
+        *["loaded"] * len(UNUSABLE),
+        notes=(
+            f"hourly rates that cannot be used, left empty: {len(UNUSABLE)} "
+            "(row 3: '-5', row 4: '-0.00001', row 5: 'NaN', …)",
+        ),
+        stored=(RATES, [(None,)] * len(UNUSABLE)),
     ),
-    mentors("The mentor sheet", "no rate, and one with spaces", "M-3,Gold,\nM-4,Gold, 5.50 \n", "loaded", "loaded"),
+    mentors(
+        "The mentor sheet",
+        "rates however a number is written",
+        rated(*NUMBERS),
+        *["loaded"] * len(NUMBERS),
+        stored=(RATES, [(Decimal(rate),) for rate in NUMBERS.values()]),
+    ),
+    mentors(
+        "The mentor sheet",
+        "no rate",
+        rated("", '" "'),
+        "loaded",
+        "loaded",
+        notes=("hourly rates that are missing: 2",),
+        stored=(RATES, [(None,)] * 2),
+    ),
+    mentors(
+        "The mentor sheet",
+        "a rate that cannot be used, long and with a control character",
+        f"M-3,Gold,\x1b[31m{'5' * 100}€\n",
+        "loaded",
+        notes=(f"hourly rates that cannot be used, left empty: 1 (row 3: '\ufffd[31m{'5' * 15}…')",),
+    ),
+    mentors(
+        "The mentor sheet",
+        "a mentor twice, first with a rate that cannot be used",
+        "M-3,Gold,abc\nM-3,Gold,\nM-3,Gold,5\nM-3,Gold,5€\n",
+        "loaded",
+        "duplicate",
+        "conflicting_mentor_id",
+        "duplicate",
+        notes=(
+            "hourly rates that cannot be used, left empty: 2 (row 3: 'abc', row 6: '5€')",
+            "hourly rates that are missing: 1",
+        ),
+    ),
+    case(
+        "The mentor sheet",
+        "a rate that can no longer be used",
+        MENTORS_FILE,
+        MENTORS_CSV.replace("100", "1OO"),
+        "known",
+        "loaded",
+        notes=("hourly rates that cannot be used, left empty: 1 (row 2: '1OO')",),
+        stored=(
+            "SELECT tier, hourly_rate FROM raw.mentors WHERE mentor_id = 'M-2' ORDER BY load_id",
+            [("Silver", Decimal(100)), ("Silver", None)],
+        ),
+    ),
     mentors(
         "The mentor sheet",
         "no tier",
@@ -248,8 +340,9 @@ INJECTIONS = [
             f"mentors: {text!r}",
             f"{quoted},{quoted},5\nM-3,Gold,{quoted}\n",
             "loaded",
-            "invalid_hourly_rate",
-            stored=(MENTOR, [(text,)]),
+            "loaded",
+            notes=(f"hourly rates that cannot be used, left empty: 1 (row 4: '{shown(text, 20)}')",),
+            stored=(MENTOR, [(text,), ("M-3",)]),
         ),
         events(
             "Code in texts",
