@@ -80,10 +80,14 @@ def allocation(plan: TrialPlan, seed: int) -> list[str]:
     """The arm, `a` or `b`, of each user of a trial in the order in which they come: as many as the plan needs.
 
     Args:
-        plan: one with users.
         seed: the same seed gives the same list.
+
+    Returns:
+        None at all where the plan has no number of users.
     """
     needs = plan["needs"]
+    if plan["status"] != "planned":
+        return []
     users = (needs["group_a_users"] or 0) + (needs["group_b_users"] or 0)
     return deal_users(users, {"a": plan["block_a"] or 0, "b": plan["block_b"] or 0}, seed)
 
