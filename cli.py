@@ -22,6 +22,7 @@ from command_options import (
 )
 from errors import MentorAnalyticsError, SettingsError
 from settings import Settings, load_settings, project_version
+from trial_command import Trial, trial_options, trial_text
 
 if TYPE_CHECKING:
     from pipeline.run_log import Run
@@ -152,6 +153,7 @@ def history_command(settings: Settings, limit: int, output: str) -> None:
 @click.option("--full", is_flag=True, help="Every section, not only what comes first; JSON always has them.")
 @click.option("--format", "output", type=click.Choice(["table", "json", "csv", "markdown"]), default="table")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the JSON instead, and answer nothing.")
+@trial_options
 def answer_command(
     settings: Settings,
     environment: str,
@@ -160,8 +162,9 @@ def answer_command(
     full: bool,
     output: str,
     schema: bool,
+    trial: Trial | None,
 ) -> None:
-    """The CEO's table; never writes."""
+    """The CEO's table; never writes to the warehouse."""
     if schema:
         from docs.generate.schema import FILE
 
@@ -174,8 +177,11 @@ def answer_command(
     from presentation.answer import answer_text
     from warehouse.answers import answer_from_warehouse
 
-    document = answer_from_warehouse(settings, environment, as_of, full or output == "json", asked)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    if trial:
+        click.echo(trial_text(trial, settings, environment, as_of, asked, output, colour), nl=False)
+        return
+    document = answer_from_warehouse(settings, environment, as_of, full or output == "json", asked)
     click.echo(answer_text(document, settings, output, full, colour), nl=False)
 
 

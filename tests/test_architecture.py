@@ -29,12 +29,12 @@ MAY_USE = {
     "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "settings"},
     "benchmarks": {"analysis.statistics", "settings", "simulation", "warehouse"},
     "cli": {
-        *("alerts", "analysis.metrics", "app", "docs.generate", "errors", "pipeline", "presentation", "settings"),
-        *("simulation", "warehouse"),
+        *("alerts", "analysis.answer", "analysis.metrics", "app", "docs.generate", "errors", "pipeline"),
+        *("presentation", "settings", "simulation", "warehouse"),
     },
 }
 # Modules that belong to a room and do not lie in its folder.
-LIVES_IN = {"command_options": "cli"}
+LIVES_IN = {"command_options": "cli", "trial_command": "cli"}
 # Libraries that a room must not import.
 MUST_NOT = {
     "analysis.statistics": {"ibis", "duckdb", "sqlmesh"},

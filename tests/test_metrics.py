@@ -30,12 +30,15 @@ from analysis.metrics.reliability import (
 )
 from analysis.metrics.sensitivity import other_approaches, variant_counts
 from analysis.metrics.time_to_rebooking import return_counts
+from analysis.metrics.trial import dealt_outcomes, new_users_by_week
 from tests import reference, small_marts
 from tests.conftest import EXAMPLES_FACTOR
 
 START = datetime(2023, 1, 17, 12, 0, 0, 500_000)
 AS_OF = START + timedelta(days=75)
 WINDOW = 30
+# Later than some first sessions, at the instant of others.
+TRIAL_START = START + timedelta(days=1)
 NO_SHOW_DAYS, ORPHAN_DAYS = 7, 1
 GROUP_A, GROUP_B = ["Gold"], ["Silver", "Bronze"]
 TICK = timedelta(microseconds=1)
@@ -120,6 +123,8 @@ def expressions() -> dict[str, Table]:
     marts = latest_marts(mart, AS_OF)
     sessions, bookings, users, mentors = marts.sessions, marts.bookings, marts.users, marts.mentors
 
+    dealt = users.select("user_id", arm=ibis.ifelse(users.user_id == 1, "a", "b"))
+
     def tiered(visits, window_days):
         return with_tier(user_outcomes(visits, window_days, AS_OF), mentors, "current", "first_at")
 
@@ -139,6 +144,8 @@ def expressions() -> dict[str, Table]:
         "company_size": stratum_counts(with_company(outcomes, users), "company_size", GROUP_A, GROUP_B),
         "month": stratum_counts(with_month(outcomes), "month", GROUP_A, GROUP_B),
         "mentors": mentor_counts(outcomes),
+        "new users": new_users_by_week(outcomes, AS_OF),
+        "dealt": dealt_outcomes(dealt, session_visits(sessions), TRIAL_START, WINDOW, AS_OF),
         "variants": variant_counts(outcomes, users, list(WINDOWS)),
         "intent": intent_counts(outcomes, user_intents(outcomes, bookings, WINDOW)),
         "same mentor": same_mentor_counts(outcomes, sessions),
@@ -218,6 +225,24 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
         for key, row in keyed(found["returns"], "tier", "first_at", "seen_until").items()
     }
     assert returns == reference.returns(outcomes, "current", AS_OF)
+
+    weeks = Counter(user["first_at"].date() - timedelta(days=user["first_at"].weekday()) for user in outcomes)
+    this_week = AS_OF.date() - timedelta(days=AS_OF.weekday())
+    assert {row["week"]: row["new_users"] for row in found["new users"]} == {
+        week: number for week, number in weeks.items() if week < this_week
+    }
+    since = reference.outcomes([visit for visit in visits if visit[1] >= TRIAL_START], BEGUN, WINDOW, AS_OF)
+    of_user = {user["user_id"]: user for user in since}
+    nothing = {"mentor_id": None, "first_at": None, "is_rebooked": False, "is_mature": False}
+    assert keyed(found["dealt"], "user_id") == {
+        (user,): {name: of_user.get(user, nothing)[name] for name in nothing}
+        | {
+            "user_id": user,
+            "arm": arm,
+            "was_seen_before": any(visit[0] == user and visit[1] < TRIAL_START for visit in visits),
+        }
+        for user, arm in ((1, "a"), (2, "b"))
+    }
 
     def month(user):
         return user["first_at"].date().replace(day=1)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import ibis
 
 from analysis.answer.document import Built, answer
 from analysis.answer.schema.document import Answer
+from analysis.answer.schema.trial import TrialOutcome, TrialPlan
 from analysis.metrics.definitions import checksums
 from analysis.metrics.marts import COLUMNS, schema_of
 from errors import SettingsError, WarehouseError
@@ -28,6 +29,7 @@ REPORTS = {
     "rpt_mentor_outcomes": ("mentor_id",),
     "rpt_reliability_by_week": ("week",),
 }
+Document = TypeVar("Document", Answer, TrialPlan, TrialOutcome)
 # What goes on for ever ends here, see docs/history.md.
 END_OF_TIME = datetime(9999, 12, 31)
 
@@ -148,6 +150,30 @@ def _answer(
     full: bool = False,
     asked: Collection[str] = (),
 ) -> Answer:
+    def work(table: Callable[[str], ibis.Table], question: Settings, built: Built) -> Answer:
+        return answer(table, question, built, as_of, full)
+
+    return read_document(connection, settings, environment, as_of, asked, work)
+
+
+def read_document(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    environment: Environment,
+    as_of: datetime | None,
+    asked: Collection[str],
+    work: Callable[[Callable[[str], ibis.Table], Settings, Built], Document],
+) -> Document:
+    """A document worked out from one environment, with what its reader has to know of the environment.
+
+    Args:
+        asked: as of `answer_from_warehouse`.
+        work: makes the document from the tables by name, the question and how the environment stands.
+
+    Raises:
+        SettingsError: `as_of` lies before the first event.
+        WarehouseError: the warehouse cannot answer.
+    """
     built = {name: value for name, value in environment.settings.items() if name not in asked}
     definitions = checksums()
     try:
@@ -161,7 +187,7 @@ def _answer(
                 raise built_by_other_models(environment.name, f"{schema_of(name)}.{name} has no {', '.join(missing)}")
             return found
 
-        document = answer(table, settings.model_copy(update=built), _built(environment, definitions), as_of, full)
+        document = work(table, settings.model_copy(update=built), _built(environment, definitions))
     except (duckdb.Error, ibis.IbisError) as error:
         raise WarehouseError(
             f"the warehouse {settings.warehouse} cannot answer (a file keeps the name it was built under): "

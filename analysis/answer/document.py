@@ -17,7 +17,7 @@ from analysis.answer.mentors import mentors_section
 from analysis.answer.rebooking import intent_section, pairwise_section, power_section, rebooking_section
 from analysis.answer.reliability import reliability_in_time_section, reliability_section
 from analysis.answer.robustness import robustness_section
-from analysis.answer.schema.document import Answer, FullSections, TakenIn
+from analysis.answer.schema.document import Answer, FullSections, Parameters, TakenIn
 from analysis.answer.schema.explanations import StratifiedBy
 from analysis.answer.schema.rebooking import Rebooking
 from analysis.answer.schema.reliability import Reliability
@@ -90,19 +90,15 @@ def answer(
         full: with every section; else only `parameters`, `rebooking`, `intent`, `reliability`,
             `sensitivity` and `warnings`, in a fraction of the time.
     """
-    if as_of is None:
-        marts = latest_marts(table, built.as_of or NO_EVENT)
-    else:
-        marts = marts_at(table, as_of, settings.default_session_minutes)
-    moment = as_of or built.as_of
+    marts = marts_asked(table, settings, built, as_of)
     events = marts.events.filter(marts.events.load_id <= built.newest_load)
     window_days, attribution = settings.rebooking_window_days, settings.tier_attribution
 
     of_sessions = session_counts(marts.sessions, marts.as_of, settings.max_session_hours)
     double_booked = double_booking_counts(marts.sessions, marts.users)
     unknown = unknown_counts(events, marts.users, marts.mentors)
-    (totals,) = _rows(of_sessions.cross_join(double_booked).cross_join(unknown))
-    (properties,) = _rows(property_counts(marts.bookings, marts.sessions))
+    (totals,) = fetched(of_sessions.cross_join(double_booked).cross_join(unknown))
+    (properties,) = fetched(property_counts(marts.bookings, marts.sessions))
 
     def outcomes_of(visits: Table) -> Table:
         return with_tier(user_outcomes(visits, window_days, marts.as_of), marts.mentors, attribution, "first_at")
@@ -128,32 +124,22 @@ def answer(
     )
     # Nearly every figure starts from the users' outcomes: worked out once, in the engine.
     with by_session.cache() as outcomes:
-        counts = _rows(variant_counts(outcomes, marts.users, other_windows(settings)))
+        counts = fetched(variant_counts(outcomes, marts.users, other_windows(settings)))
         intents = user_intents(outcomes, marts.bookings, window_days)
         rebooking: Rebooking = {
             "sessions": rebooking_section(counts, settings),
             "bookings": rebooking_section(by_approach["bookings"], settings),
         }
         reliability = reliability_section(
-            _rows(reliability_counts(booked)), totals, _rows(clock_counts(events)), properties, settings
+            fetched(reliability_counts(booked)), totals, fetched(clock_counts(events)), properties, settings
         )
         document: Answer = {
-            "parameters": {
-                "environment": built.environment,
-                "gateway": settings.gateway,
-                "window_days": window_days,
-                "group_a": settings.group_a,
-                "group_b": settings.group_b,
-                "tier_attribution": attribution,
-                "as_of": moment.isoformat() + "Z" if moment else None,
-                "answered_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-                "taken_in": built.taken_in,
-                "settings": built.settings,
-                "changed_definitions": built.changed_definitions,
-            },
+            "parameters": parameters(settings, built, as_of),
             "rebooking": rebooking,
             "intent": intent_section(
-                _rows(intent_counts(outcomes, intents)), _rows(same_mentor_counts(outcomes, marts.sessions)), settings
+                fetched(intent_counts(outcomes, intents)),
+                fetched(same_mentor_counts(outcomes, marts.sessions)),
+                settings,
             ),
             "reliability": reliability,
             "warnings": _warnings(rebooking, reliability, _left_out(counts), settings),
@@ -162,6 +148,33 @@ def answer(
         if full:
             document = {**document, **_more(outcomes, counts, booked, reliability, marts, settings)}
     return document
+
+
+def marts_asked(
+    table: Callable[[str], Table], settings: Settings, built: Built, as_of: datetime.datetime | None
+) -> Marts:
+    """The marts as of the moment that is asked about; arguments as of `answer`."""
+    if as_of is None:
+        return latest_marts(table, built.as_of or NO_EVENT)
+    return marts_at(table, as_of, settings.default_session_minutes)
+
+
+def parameters(settings: Settings, built: Built, as_of: datetime.datetime | None) -> Parameters:
+    """What is asked, of which environment, and as of when; arguments as of `answer`."""
+    moment = as_of or built.as_of
+    return {
+        "environment": built.environment,
+        "gateway": settings.gateway,
+        "window_days": settings.rebooking_window_days,
+        "group_a": settings.group_a,
+        "group_b": settings.group_b,
+        "tier_attribution": settings.tier_attribution,
+        "as_of": moment.isoformat() + "Z" if moment else None,
+        "answered_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "taken_in": built.taken_in,
+        "settings": built.settings,
+        "changed_definitions": built.changed_definitions,
+    }
 
 
 def _more(
@@ -174,33 +187,34 @@ def _more(
         "company_size": (with_company(outcomes, marts.users), "company_size"),
     }
     by_stratum = {
-        name: _rows(stratum_counts(table, column, settings.group_a, settings.group_b))
+        name: fetched(stratum_counts(table, column, settings.group_a, settings.group_b))
         for name, (table, column) in strata.items()
     }
-    cohorts = _rows(cohort_counts(outcomes, settings.rebooking_window_days, marts.as_of, "mentor_id"))
+    cohorts = fetched(cohort_counts(outcomes, settings.rebooking_window_days, marts.as_of, "mentor_id"))
     return {
         "time_to_rebooking": time_to_rebooking_section(_columns(return_counts(outcomes, marts.as_of)), settings),
         "cohorts": cohorts_section(cohorts, settings),
         "confounding": confounding_section(by_stratum, settings),
-        "mentors": mentors_section(_rows(mentor_counts(outcomes)), settings),
+        "mentors": mentors_section(fetched(mentor_counts(outcomes)), settings),
         "power": power_section(counts, settings),
         "pairwise": pairwise_section(counts, settings),
         "robustness": robustness_section(
             counts,
-            _rows(hourly_rates(marts.mentors)),
-            _rows(balance_counts(outcomes, marts.users, marts.sessions)),
+            fetched(hourly_rates(marts.mentors)),
+            fetched(balance_counts(outcomes, marts.users, marts.sessions)),
             settings,
         ),
         "reliability_in_time": reliability_in_time_section(
-            _rows(weekly_counts(booked, marts.as_of, settings.no_show_grace_days, settings.orphan_grace_days)),
-            _rows(delay_quantiles(booked)),
-            _rows(cancellation_counts(booked)),
+            fetched(weekly_counts(booked, marts.as_of, settings.no_show_grace_days, settings.orphan_grace_days)),
+            fetched(delay_quantiles(booked)),
+            fetched(cancellation_counts(booked)),
             reliability["clock"],
         ),
     }
 
 
-def _rows(expression: Table) -> list[Row]:
+def fetched(expression: Table) -> list[Row]:
+    """The rows of a table, of which there are few beside what they are counted from."""
     # In batches, since DuckDB's to_pyarrow imports pandas, which takes longer than the queries of a small warehouse.
     return [row for batch in expression.to_pyarrow_batches() for row in batch.to_pylist()]
 
@@ -213,7 +227,7 @@ def _columns(expression: Table) -> dict[str, np.ndarray[Any, Any]]:
 
 def _by_approach(counts: dict[str, Table]) -> dict[str, list[Row]]:
     """The rows of several tables of the same columns, brought home in one query."""
-    rows = _rows(ibis.union(*(table.mutate(approach=ibis.literal(name)) for name, table in counts.items())))
+    rows = fetched(ibis.union(*(table.mutate(approach=ibis.literal(name)) for name, table in counts.items())))
     return {name: [row for row in rows if row["approach"] == name] for name in counts}
 
 

@@ -21,6 +21,7 @@ METRICS = (
     "reliability",
     "sensitivity",
     "time_to_rebooking",
+    "trial",
 )
 
 

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from analysis.statistics.by_mentor import MentorComparison, compare_by_mentor
-from analysis.statistics.cluster_robust import cr2_freedom
+from analysis.statistics.by_mentor import Counts, MentorComparison, compare_by_mentor, mentor_counts
+from analysis.statistics.cluster_robust import cr2_freedom, intraclass_correlation
 from analysis.statistics.permutation import smallest_p_value
 
 # More users than this no trial has: the answer is then that more mentors are needed, not more users.
 _MOST_USERS = 10**9
+# More mentors than this in the smaller arm no trial has either.
+_MOST_MENTORS = 2**14
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,101 @@ def trial_size(
     sizes = [max(math.ceil(users * part - 1e-9), one.size) for part, one in zip(parts, shares, strict=True)]
     effects = [1 + (size * one - 1) * correlation for size, one in zip(sizes, alike.tolist(), strict=True)]
     return TrialSize(sizes[0], sizes[1], effects[0], effects[1], power_with(users))
+
+
+def mentors_for_trial(
+    base_rate: float,
+    difference: float,
+    correlation: float,
+    shares_a: Sequence[float],
+    shares_b: Sequence[float],
+    significance_level: float = 0.05,
+    power: float = 0.8,
+) -> tuple[int, int] | None:
+    """The fewest mentors of either arm with whom some number of users gives the power, at the present ratio.
+
+    The smaller arm grows by one mentor at a time and the larger in proportion, rounded up, never below two;
+    users are spread over them as over the present ones (`spread_over`). With no more than these mentors the
+    users are very many: `trial_size` says how many.
+
+    Args:
+        base_rate, difference, correlation, shares_a, shares_b, significance_level, power: of `trial_size`.
+
+    Returns:
+        The two numbers, the present ones where they suffice; None when an arm has no mentor, and when
+        16,384 mentors in the smaller arm are not enough, as at a level that no test by mentor can reach.
+
+    Raises:
+        ValueError: as `trial_size`.
+
+    >>> mentors_for_trial(0.24, 0.2, 0.2, [1] * 5, [1] * 10)
+    (14, 28)
+    """
+    fewer, more = sorted((len(shares_a), len(shares_b)))
+    if not fewer:
+        return None
+
+    def both(least: int) -> tuple[int, int]:
+        most = max(2, -(-least * more // fewer))
+        return (least, most) if len(shares_a) <= len(shares_b) else (most, least)
+
+    def suffices(least: int) -> bool:
+        a, b = both(least)
+        size = trial_size(
+            *(base_rate, difference, correlation, spread_over(shares_a, a), spread_over(shares_b, b)),
+            significance_level=significance_level,
+            power=power,
+        )
+        return size.users_a is not None
+
+    too_few, enough = 1, max(fewer, 2)
+    while not suffices(enough):
+        too_few, enough = enough, 2 * enough
+        if enough > _MOST_MENTORS:
+            return None
+    while enough > max(fewer, 2) and enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        too_few, enough = (too_few, middle) if suffices(middle) else (middle, enough)
+    return both(enough)
+
+
+def spread_over(shares: Sequence[float], mentors: int) -> list[float]:
+    """The shares of so many mentors who are as unequal as the present ones: these, over and over.
+
+    >>> spread_over([3, 1], 5)
+    [3, 1, 3, 1, 3]
+    """
+    return [shares[place % len(shares)] for place in range(mentors)]
+
+
+def correlation_within(*groups: Counts) -> float | None:
+    """How alike users of one mentor are, within groups whose rates may differ.
+
+    The mean of the groups' estimates (`cluster_robust.intraclass_correlation`), each weighed by its users beyond
+    the first of each mentor, in whom alone it shows; bounded by 0 and 1.
+
+    Args:
+        groups: of each group events and n of its mentors.
+
+    Returns:
+        A fraction; None where no group tells: no mentor has two users, or all users of a group or none have the event.
+
+    Raises:
+        ValueError: a count of events is negative or above its n.
+
+    >>> round(correlation_within([(9, 10), (1, 10)], [(5, 10), (5, 10)]), 3)
+    0.6
+    """
+    total = weight = 0.0
+    for group in groups:
+        events, n = mentor_counts(group)
+        if n.size < 2 or not 0 < events.sum() < n.sum():
+            continue
+        found = float(intraclass_correlation(events, n, np.ones_like(n)))
+        if not math.isnan(found):
+            total += found * int(n.sum() - n.size)
+            weight += int(n.sum() - n.size)
+    return min(max(total / weight, 0.0), 1.0) if weight else None
 
 
 def deal_users(users: int, per_block: Mapping[str, int], seed: int) -> list[str]:

@@ -13,7 +13,14 @@ from scipy import stats
 
 from analysis.statistics.by_mentor import compare_by_mentor
 from analysis.statistics.permutation import permutation_p_values
-from analysis.statistics.trial import deal_users, intention_to_treat, trial_size
+from analysis.statistics.trial import (
+    correlation_within,
+    deal_users,
+    intention_to_treat,
+    mentors_for_trial,
+    spread_over,
+    trial_size,
+)
 
 REPLICATES = 2_000
 # Three Monte Carlo errors, and two points for Student's t in place of the permutation.
@@ -102,6 +109,57 @@ def test_more_power_a_smaller_difference_and_alike_users_need_more(base, differe
         assert size.power >= 0.8
         assert size.users_a >= a
         assert size.design_effect_a == pytest.approx(1 + (size.users_a / a - 1) * correlation)
+
+
+@given(
+    st.floats(0.05, 0.5), st.floats(0.05, 0.4), st.floats(0, 0.3), st.integers(1, 8), st.integers(1, 8),
+)  # fmt: skip
+def test_the_fewest_mentors_suffice_and_one_fewer_do_not(base, difference, correlation, a, b):
+    shares_a, shares_b = [1 + place % 3 for place in range(a)], [1] * b
+    found_a, found_b = mentors_for_trial(base, difference, correlation, shares_a, shares_b)
+
+    def suffices(mentors_a: int, mentors_b: int) -> bool:
+        spread = spread_over(shares_a, mentors_a), spread_over(shares_b, mentors_b)
+        return trial_size(base, difference, correlation, *spread).users_a is not None
+
+    assert suffices(found_a, found_b)
+    fewer, more = sorted((a, b))
+    least = min(found_a, found_b) if a != b else found_a
+    if least > max(fewer, 2):
+        most = max(2, math.ceil((least - 1) * more / fewer))
+        assert not suffices(*((least - 1, most) if a <= b else (most, least - 1)))
+    elif a == b or fewer > 1:
+        assert (found_a, found_b) == (max(a, 2), max(b, 2))
+
+
+def test_no_number_of_mentors_reaches_a_level_that_no_test_has():
+    assert mentors_for_trial(0.24, 0.2, 0, [1] * 5, [1] * 10, significance_level=1e-5) is None
+    assert mentors_for_trial(0.24, 0.2, 0, [], [1] * 10) is None
+    assert mentors_for_trial(0.24, 0.2, 0, [1] * 5, [1] * 10) == (5, 10)
+
+
+def test_how_alike_users_are_within_groups_is_found_whatever_the_groups_rates():
+    random = np.random.default_rng(1)
+
+    def group(rate: float, correlation: float, mentors: int) -> list[tuple[int, int]]:
+        n = random.integers(5, 60, mentors)
+        rates = random.beta(rate * (1 / correlation - 1), (1 - rate) * (1 / correlation - 1), mentors)
+        return list(zip(random.binomial(n, rates).tolist(), n.tolist(), strict=True))
+
+    both = group(0.7, 0.1, 400), group(0.2, 0.1, 400)
+    assert correlation_within(*both) == pytest.approx(0.1, abs=0.015)
+    # Taken for one group the difference between them would count as one between mentors.
+    assert correlation_within([*both[0], *both[1]]) > 0.2
+
+
+def test_what_cannot_tell_how_alike_users_are_does_not_count():
+    telling = [(9, 10), (4, 10), (2, 10)]
+    assert correlation_within(telling, [(0, 10), (0, 5)]) == correlation_within(telling)
+    assert correlation_within(telling, [(3, 10)]) == correlation_within(telling)
+    assert correlation_within([(0, 10), (0, 5)], [(1, 1), (0, 1)], []) is None
+    assert correlation_within([(5, 10), (5, 10)]) == 0
+    with pytest.raises(ValueError, match="between 0 and n"):
+        correlation_within([(3, 2), (1, 1)])
 
 
 @pytest.mark.parametrize(
