@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alerts.channels import configured_channels, one_message
+from alerts.channels import STALE, configured_channels, hold, one_message
 from command_options import (
     absolute,
     data_option,
@@ -87,7 +87,9 @@ def _work(command: str, settings: Settings, data: Path | None, environment: str 
     run = Run(command, settings, environment, data)
     is_plain = click.get_current_context().find_root().params["progress"] == "plain"
     with _logged(run, timeout), live_progress(is_plain) as on_step:
-        refresh(run, _say, on_step)
+        stale = refresh(run, _say, on_step)
+    if stale:
+        hold(STALE, stale)
 
 
 @cli.command("ingest")
@@ -243,19 +245,20 @@ def diff_command(settings: Settings, environment: str, base: str, as_of: str | N
 @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table")
 @click.pass_context
 def status_command(context: click.Context, output: str) -> None:
-    """What stands: environments, as of when, what waits, what differs from how they were built.
+    """What stands: environments, as of when, what waits, how fresh, what differs from how they were built.
 
     Exits with 1 where something needs a hand.
     """
+    from datetime import UTC, datetime
+
     from analysis.metrics.definitions import checksums
     from presentation import listings
     from warehouse.connection import connect
-    from warehouse.environments import read_environments
+    from warehouse.status import read_status
 
     settings: Settings = context.obj
     with connect(settings.warehouse, read_only=True) as connection:
-        environments = read_environments(connection)
-    status = [environment.status(settings, checksums()) for environment in environments]
+        status = read_status(connection, settings, checksums(), datetime.now(UTC))
     click.echo(listings.status(status, output))
     if not status or any(environment["remarks"] for environment in status):
         context.exit(1)

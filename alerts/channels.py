@@ -193,21 +193,24 @@ def _cause(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-# The failed audits of the command that runs, while `one_message` waits for its end; None: nobody waits.
-_held: list[str] | None = None
+# What a command that does its work may report all the same, as the message's subject says it.
+FAILED_AUDITS = "audits failed that stop nothing"
+STALE = "the data are stale"
+# The lines of each such subject of the command that runs, while `one_message` waits for its end; None: nobody waits.
+_held: dict[str, list[str]] | None = None
 
 
-def hold(audits: list[str]) -> bool:
-    """Leave failed audits to the message of the whole command; False: there is none, send your own."""
+def hold(subject: str, lines: list[str]) -> bool:
+    """Leave failed audits or stale data to the message of the whole command; False: there is none, send your own."""
     if _held is None:
         return False
-    _held.extend(audits)
+    _held.setdefault(subject, []).extend(lines)
     return True
 
 
 @contextmanager
 def one_message(command: Callable[[], str | None], warn: Callable[[str], None]) -> Iterator[None]:
-    """Report in one message that what runs inside failed, or that audits failed which do not stop it.
+    """Report in one message that what runs inside failed, or what it left to this message with `hold`.
 
     Args:
         command: its name, asked at the end; None sends nothing.
@@ -218,7 +221,7 @@ def one_message(command: Callable[[], str | None], warn: Callable[[str], None]) 
         channels = configured_channels()
     except SettingsError:  # shown by the command that needs them
         channels = ()
-    _held, failure = [], None
+    _held, failure = {}, None
     try:
         yield
     except (click.ClickException, click.Abort, click.exceptions.Exit, InterruptedByUserError):
@@ -227,9 +230,10 @@ def one_message(command: Callable[[], str | None], warn: Callable[[str], None]) 
         failure = " ".join(str(error).split()) or type(error).__name__
         raise
     finally:
-        audits, _held = list(dict.fromkeys(_held)), None
+        held, _held = {subject: list(dict.fromkeys(lines)) for subject, lines in _held.items() if lines}, None
+        lines = [line for subject in held for line in held[subject]]
         name = command()
         if name and failure:
-            deliver(channels, f"{name} failed", [failure, *audits], warn)
-        elif name and audits:
-            deliver(channels, f"{name}: audits failed that stop nothing", audits, warn)
+            deliver(channels, f"{name} failed", [failure, *lines], warn)
+        elif name and held:
+            deliver(channels, f"{name}: {', '.join(held)}", lines, warn)

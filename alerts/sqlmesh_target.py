@@ -13,7 +13,7 @@ from sqlmesh.core.console import get_console
 from sqlmesh.core.notification_target import GenericNotificationTarget, NotificationEvent
 from sqlmesh.utils.errors import AuditError
 
-from alerts.channels import Channel, deliver, hold
+from alerts.channels import FAILED_AUDITS, Channel, deliver, hold
 
 
 class FailureNotification(GenericNotificationTarget):  # type: ignore[misc]  # its base is frozen, and so is this
@@ -35,7 +35,7 @@ class FailureNotification(GenericNotificationTarget):  # type: ignore[misc]  # i
         rows = "1 row" if audit_error.count == 1 else f"{audit_error.count:,} rows"
         model = f" of {audit_error.model_name}" if audit_error.model_name else ""
         line = f"audit {audit_error.audit_name}{model}: {rows} failed"
-        if not hold([line]):
+        if not hold(FAILED_AUDITS, [line]):
             self._audits.append(line)
 
     def notify_apply_failure(self, environment: str, plan_id: str, exc: str, *_: Any, **__: Any) -> None:
@@ -45,13 +45,13 @@ class FailureNotification(GenericNotificationTarget):  # type: ignore[misc]  # i
         self._send("sqlmesh run failed", _last_line(exc))
 
     def notify_apply_end(self, environment: str, plan_id: str, *_: Any, **__: Any) -> None:
-        self._send(f"sqlmesh plan of {environment}: audits failed that stop nothing")
+        self._send(f"sqlmesh plan of {environment}: {FAILED_AUDITS}")
 
     def notify_run_end(self, environment: str, *_: Any, **__: Any) -> None:
-        self._send(f"sqlmesh run of {environment}: audits failed that stop nothing")
+        self._send(f"sqlmesh run of {environment}: {FAILED_AUDITS}")
 
     def _send(self, subject: str, failure: str | None = None) -> None:
-        if hold([]):
+        if hold(FAILED_AUDITS, []):
             return
         audits = list(dict.fromkeys(self._audits))
         self._audits.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from settings import COMMAND, Settings
 from warehouse import answers, loads
 
 State = tuple[str, int, int, int]
+# An answer says how old the data are: it is read again also where nothing new is published.
+KEPT_FOR = timedelta(minutes=10)
 
 
 def state(warehouse: Path) -> State:
@@ -71,7 +74,7 @@ def rejected_rows(settings: Settings) -> pl.DataFrame:
     return _rejected_rows(state(settings.warehouse), settings)
 
 
-@st.cache_data(max_entries=100, show_spinner="Reading the warehouse")
+@st.cache_data(max_entries=100, ttl=KEPT_FOR, show_spinner="Reading the warehouse")
 def _answer(
     published_state: State,
     parameters: str,

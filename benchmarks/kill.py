@@ -75,8 +75,9 @@ def content(warehouse: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def answered(warehouse: Path) -> dict[str, Any]:
-    document = answer_from_warehouse(load_settings(warehouse=warehouse), "prod", None)
+    document: dict[str, Any] = {**answer_from_warehouse(load_settings(warehouse=warehouse), "prod", None)}
     document["parameters"].pop("answered_at")
+    document.pop("freshness")
     return document
 
 

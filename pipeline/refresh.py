@@ -14,18 +14,22 @@ from pipeline.publication import next_state
 from pipeline.run_log import Run
 from settings import COMMAND, Settings
 from warehouse.connection import connect
-from warehouse.environments import environment_names, has_loads, read_environment
+from warehouse.environments import Environment, environment_names, has_loads, read_environment
+from warehouse.freshness import stale_remarks
 
 Say = Callable[[str], None]
 
 
-def refresh(run: Run, say: Say, on_step: Say) -> None:
+def refresh(run: Run, say: Say, on_step: Say) -> list[str]:
     """Load the run's data folder, if it has one, and transform its environment, if any; publish both at once.
 
     Args:
         run: gets the files, the models and the outcome, as far as it came.
         say: shows a line that stays.
         on_step: shows what is being done, one phrase a step.
+
+    Returns:
+        That the environment's newest event was too old when the run began, as one line, if it was.
 
     Raises:
         SourceError: a file cannot be read as a whole.
@@ -37,40 +41,54 @@ def refresh(run: Run, say: Say, on_step: Say) -> None:
     sources = find_sources(run.data) if run.data else []
     run.files = [{"file": str(file.path), "checksum": file.checksum} for _, file in sources]
     known = unchanged_loads(settings.warehouse, sources)
-    is_nothing_new = len(known) == len(sources) and (not environment or _is_up_to_date(settings, environment, say))
+    state = None
+    if environment and len(known) == len(sources):
+        state = _up_to_date(settings, environment, say)
+    is_nothing_new = len(known) == len(sources) and (not environment or state is not None)
     # Without files a run is what is asked for: a promoted change of a dimension shows in the next one.
     if is_nothing_new and run.data:
         _report(run, sources, known, say)
         run.outcome = "unchanged"
-        if environment:
+        if state:
             say(f"{environment} is up to date; nothing new")
-        return
+        return _warn_if_stale(run, state, say)
     # SQLMesh takes a second to import: time enough to copy the warehouse.
     importing = Thread(target=import_module, args=["pipeline.transform"])
     if environment:
         importing.start()
-    with next_state(settings.warehouse, settings.lock_wait_seconds, say) as state:
+    with next_state(settings.warehouse, settings.lock_wait_seconds, say) as copy:
         if environment:
             importing.join()
-        settings = settings.model_copy(update={"warehouse": state})
+        settings = settings.model_copy(update={"warehouse": copy})
         if sources:
             _report(run, sources, ingest_sources(settings.warehouse, sources, on_step), say)
         if environment:
-            remarks = _transform(run, settings, environment, say, on_step)
+            state = _transform(run, settings, environment, say, on_step)
         on_step("publishing")
-    if environment:
+    if state:
+        remarks = state.remarks(settings, checksums()) if state.is_behind else []
         for line in remarks or [f"{environment} is up to date"]:
             say(line)
+    return _warn_if_stale(run, state, say)
 
 
-def _transform(run: Run, settings: Settings, environment: str, say: Say, on_step: Say) -> list[str]:
-    """Have SQLMesh run the environment; what it waits for all the same, one line each."""
+def _transform(run: Run, settings: Settings, environment: str, say: Say, on_step: Say) -> Environment:
+    """Have SQLMesh run the environment; how it stands then."""
     from pipeline.transform import transform  # imports SQLMesh
 
     state = transform(settings, environment, on_step, run)
     for warning in run.warnings:
         say(f"warning: {warning}")
-    return state.remarks(settings, checksums()) if state.is_behind else []
+    return state
+
+
+def _warn_if_stale(run: Run, state: Environment | None, say: Say) -> list[str]:
+    """Warn that the newest event is too old, if it is; after the work is done, since that makes no row wrong."""
+    remarks = stale_remarks(state, run.settings, run.started_at) if state else []
+    for remark in remarks:
+        say(f"warning: {remark}")
+    run.warnings += remarks
+    return remarks
 
 
 def _report(run: Run, sources: Sources, loads: list[Load], say: Say) -> None:
@@ -88,8 +106,8 @@ def _report(run: Run, sources: Sources, loads: list[Load], say: Say) -> None:
     run.add_loads(sources, loads)
 
 
-def _is_up_to_date(settings: Settings, environment: str, say: Say) -> bool:
-    """Whether a run would change nothing; warns of what is otherwise here than the environment was built with.
+def _up_to_date(settings: Settings, environment: str, say: Say) -> Environment | None:
+    """The environment, if a run would change nothing; warns of what is otherwise here than it was built with.
 
     Raises:
         WarehouseError: nothing was loaded yet, or other models built the environment.
@@ -98,10 +116,10 @@ def _is_up_to_date(settings: Settings, environment: str, say: Say) -> bool:
         if not has_loads(connection):
             raise WarehouseError(f"nothing was loaded into {settings.warehouse} yet; run: {COMMAND} ingest")
         if environment not in environment_names(connection):
-            return False
+            return None
         state = read_environment(connection, environment)
     if state.is_behind:
-        return False
+        return None
     for remark in state.remarks(settings, checksums()):
         say(f"warning: {remark}")
-    return True
+    return state

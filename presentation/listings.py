@@ -7,6 +7,7 @@ from typing import Any
 
 from presentation.document import Row
 from presentation.renderers.csv import csv_text
+from presentation.wording import age_in_words, last_new_row, week_in_words, words
 from settings import COMMAND
 
 
@@ -54,10 +55,19 @@ def status(environments: list[Row], output: str) -> str:
         lines.append(
             f"{row['environment']}: {as_of}, {taken_in['loads']:,} loads and {taken_in['events']:,} events taken in"
         )
+        sentences = (age_in_words(row["freshness"]), week_in_words(row["freshness"]))
+        lines += [f"  {sentence}" for sentence in sentences if sentence]
         lines += [f"  {remark}" for remark in row["remarks"] or ["up to date"]]
+        lines += [f"  worth a look: {notice}" for notice in row["notices"]]
+    # Loads are the warehouse's, whichever environment takes them in.
+    lines.append(f"last new rows (UTC): {_last_new_rows(environments[0]['freshness'])}")
     if any(row["taken_in"]["waiting_loads"] for row in environments):
         lines.append("refresh, transform and sqlmesh run take in what waits; sqlmesh plan does for what it builds")
     return "\n".join(lines)
+
+
+def _last_new_rows(freshness: Row) -> str:
+    return ", ".join(f"{words(row['source'])} {last_new_row(row)}" for row in freshness["files"])
 
 
 def differences(rows: list[tuple[str, Any, Any]], base: str, other: str, output: str) -> str:

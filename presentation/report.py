@@ -36,7 +36,7 @@ class Report:
         """Everything the report says, in order."""
         return [
             *sections(self.document, self.settings),
-            data_quality(self.loads),
+            data_quality(self.document, self.loads),
             provenance(self.document, self.settings, self.loads, self.version),
         ]
 

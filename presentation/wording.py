@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from presentation.content import written
+from presentation.content import NO_VALUE, written
 from presentation.document import Row, group_names
 from settings import Settings
 
@@ -91,3 +91,31 @@ def facts_in_words(facts: Iterable[tuple[str, str]]) -> str:
     """What a chart shows, for those who do not see it."""
     sentence = "; ".join(f"{name}: {fact}" for name, fact in facts)
     return f"{sentence}." if sentence else "No data."
+
+
+def age_in_words(freshness: Row) -> str:
+    """How old the newest event is and what the check of it says, as a sentence."""
+    age, limit = freshness["age_hours"], freshness["max_age_hours"]
+    if age is None:
+        return "No event yet."
+    length = f"{written('hours', abs(age))} hours"
+    when = f"lies {length} ahead of this clock" if age < 0 else f"is {length} old"
+    judged = "not checked, since max_feed_age_hours is not set" if limit is None else f"{freshness['status']}, since"
+    return f"The newest event {when}: {judged}{'' if limit is None else f' max_feed_age_hours is {limit:,}'}."
+
+
+def week_in_words(freshness: Row) -> str:
+    """How many events the latest week has against those before, as a sentence; nothing without events."""
+    week = freshness["week"]
+    if week is None:
+        return ""
+    latest = f"The seven days up to it have {count_of(week['events'], 'event')}"
+    if week["expected"] is None:
+        return f"{latest}; there are not yet eight weeks before to compare with."
+    before = f"{week['lowest']:,} to {week['highest']:,} a week, {week['expected']:,.1f} on average"
+    return f"{latest}{', which is unusual' if week['is_unusual'] else ''}; the eight weeks before had {before}."
+
+
+def last_new_row(file: Row) -> str:
+    """When a source last brought a new row, to the second, UTC; a dash where it never did."""
+    return file["last_new_row"].replace("T", " ").removesuffix("Z") if file["last_new_row"] else NO_VALUE

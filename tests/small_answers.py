@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import ibis
 
@@ -14,6 +14,7 @@ from tests.answer_schema import assert_documented
 
 START = datetime(2023, 1, 2, 10)
 OPEN = datetime(9999, 12, 31)
+ANSWERED_AT = datetime(2024, 1, 1, tzinfo=UTC)
 MENTORS = [
     {"mentor_id": f"M-{number}", "tier": tier, "valid_from": datetime(1970, 1, 1), "valid_to": OPEN}
     for number, tier in enumerate(
@@ -108,16 +109,32 @@ CASES = {
 }
 
 
+def freshness(latest: datetime | None) -> dict:
+    age = (ANSWERED_AT - latest.replace(tzinfo=UTC)) / timedelta(hours=1) if latest else None
+    week = {"events": 12, "expected": 10.5, "lowest": 8, "highest": 15, "is_unusual": False}
+    return {
+        "newest_event": latest.isoformat() + "Z" if latest else None,
+        "age_hours": age,
+        "max_age_hours": None,
+        "files": [
+            {"source": "users", "last_new_row": "2024-01-01T04:17:00Z"},
+            {"source": "mentors", "last_new_row": None},
+        ],
+        "week": week if latest else None,
+        "status": "not_checked" if latest else "no_data",
+    }
+
+
 def document_of(connection, tables: dict, as_of: datetime | None = None, full: bool = True, **changes) -> dict:
     small_marts.fill(connection.con, tables)
     settings = load_settings(**changes)
     latest = max((row["last_event_at"] for row in tables.get("fct_sessions", [])), default=None)
     taken_in = {"loads": 1, "events": 1, "waiting_loads": 0, "waiting_events": 0}
-    built = Built("prod", latest, 1, taken_in, settings.model_variables(), [])
+    built = Built("prod", latest, 1, taken_in, settings.model_variables(), [], freshness(latest), ANSWERED_AT)
 
     def table(name: str) -> ibis.Table:
         return connection.table(name, database=schema_of(name))
 
     document = answer(table, settings, built, as_of, full)
     assert_documented(document)
-    return document | {"parameters": document["parameters"] | {"answered_at": "2024-01-01T00:00:00Z"}}
+    return document

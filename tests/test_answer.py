@@ -26,10 +26,11 @@ def run(warehouse: Path, *arguments: str, exit_code: int = 0):
 
 
 def answer(warehouse: Path, *options: str) -> dict:
-    """The answer document, without the one figure in it that depends on the clock."""
+    """The answer document, without what in it depends on the clock."""
     document = json.loads(run(warehouse, "answer", "--format", "json", *options).stdout)
     assert_documented(document)
     assert document["parameters"].pop("answered_at")
+    assert document.pop("freshness")
     return document
 
 

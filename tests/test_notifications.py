@@ -153,6 +153,31 @@ def test_an_audit_that_stops_nothing_is_told_and_a_dead_endpoint_only_warns(
     ]
 
 
+def test_stale_data_are_told_once_a_refresh_in_one_message_with_the_failed_audits(
+    data_folder, warehouse, webhook, monkeypatch
+):
+    monkeypatch.setenv("MENTOR_MAX_FEED_AGE_HOURS", "48")
+    stranger = event("1", mentor_id="M-9", event_type="session_started")
+    folder = str(data_folder(events=[stranger]))
+    line = (
+        "prod is stale: its newest event, of 2023-02-01T10:00:00Z, is older than max_feed_age_hours = 48; "
+        "check that the booking tool still sends events, then run: python cli.py refresh"
+    )
+    told = run(warehouse, "refresh", "--data", folder)
+    run(warehouse, "refresh", "--data", folder)
+    run(warehouse, "ingest", "--data", folder)
+    assert webhook.texts == [
+        "*mentor-analytics: refresh: audits failed that stop nothing, the data are stale*\n"
+        f"audit assert_mentors_of_sessions_known of marts.fct_sessions: 1 row failed\n{line}",
+        f"*mentor-analytics: refresh: the data are stale*\n{line}",
+    ]
+    assert told.splitlines()[-1] == f"warning: {line}"
+    run(warehouse, "status", exit_code=1)
+    monkeypatch.setenv("MENTOR_MAX_FEED_AGE_HOURS", "none")
+    run(warehouse, "refresh", "--data", folder)
+    assert len(webhook.texts) == 2
+
+
 def test_a_refused_file_is_told_and_a_server_that_answers_an_error_only_warns(data_folder, warehouse, webhook):
     webhook.status = 404
     folder = data_folder(mentors="mentor_id,tier,hourly_rate\nM-1,,200\n")

@@ -21,6 +21,7 @@ def answered(project: ProjectCopy, environment: str = "prod") -> dict:
     document = answer_from_warehouse(load_settings(warehouse=project.warehouse), environment, None)
     for name in ("environment", "answered_at"):
         document["parameters"].pop(name)
+    document.pop("freshness")
     return document
 
 

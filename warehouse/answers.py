@@ -20,6 +20,7 @@ from errors import SettingsError, WarehouseError
 from settings import Settings
 from warehouse.connection import connect, one_row
 from warehouse.environments import Environment, built_by_other_models, environment_names, read_environment, schema
+from warehouse.freshness import stale_remarks
 
 # The reports that `diff` compares, and what names a row of each.
 REPORTS = {
@@ -53,13 +54,19 @@ def parse_as_of(text: str | None) -> datetime | None:
 
 
 def answer_from_warehouse(
-    settings: Settings, environment: str, as_of: str | None, full: bool = False, asked: Collection[str] = ()
+    settings: Settings,
+    environment: str,
+    as_of: str | None,
+    full: bool = False,
+    asked: Collection[str] = (),
+    now: datetime | None = None,
 ) -> Answer:
     """The answer document of one environment of the warehouse, with every section if `full`.
 
     Args:
         settings: the question, and where the warehouse is. What shapes the models is read in the environment.
         asked: the settings that are asked for all the same, such as `rebooking_window_days`.
+        now: when the answer is given, with a time zone [default: the clock's].
 
     Raises:
         SettingsError: `as_of` is no time, or lies before the first event.
@@ -67,7 +74,7 @@ def answer_from_warehouse(
     """
     moment = parse_as_of(as_of)
     with connect(settings.warehouse, read_only=True) as connection:
-        return _answer(connection, settings, read_environment(connection, environment), moment, full, asked)
+        return _answer(connection, settings, read_environment(connection, environment), moment, full, asked, now)
 
 
 def settings_as_built(settings: Settings, environment: str) -> Settings:
@@ -127,7 +134,8 @@ def differences(settings: Settings, base: str, other: str, as_of: str | None) ->
             at = f"as of {moment:%Y-%m-%d %H:%M:%S}" if moment else "each as of its latest event"
             remarks.append(f"the answers of {base} and {other} are compared {at}, the reports not at all")
     clock = {"parameters.environment", "parameters.answered_at", "parameters.as_of", "warnings"}
-    names = [name for name in figures[0] | figures[1] if name not in clock and not name.startswith("parameters.taken")]
+    left_out = ("parameters.taken", "freshness.")
+    names = [name for name in figures[0] | figures[1] if name not in clock and not name.startswith(left_out)]
     pairs = [(name, figures[0].get(name), figures[1].get(name)) for name in names]
     return Differences([(name, before, after) for name, before, after in pairs if before != after], remarks)
 
@@ -149,11 +157,12 @@ def _answer(
     as_of: datetime | None,
     full: bool = False,
     asked: Collection[str] = (),
+    now: datetime | None = None,
 ) -> Answer:
     def work(table: Callable[[str], ibis.Table], question: Settings, built: Built) -> Answer:
         return answer(table, question, built, as_of, full)
 
-    return read_document(connection, settings, environment, as_of, asked, work)
+    return read_document(connection, settings, environment, as_of, asked, work, now)
 
 
 def read_document(
@@ -163,6 +172,7 @@ def read_document(
     as_of: datetime | None,
     asked: Collection[str],
     work: Callable[[Callable[[str], ibis.Table], Settings, Built], Document],
+    now: datetime | None = None,
 ) -> Document:
     """A document worked out from one environment, with what its reader has to know of the environment.
 
@@ -174,6 +184,7 @@ def read_document(
         SettingsError: `as_of` lies before the first event.
         WarehouseError: the warehouse cannot answer.
     """
+    answered_at = (now or datetime.now(UTC)).replace(microsecond=0)
     built = {name: value for name, value in environment.settings.items() if name not in asked}
     definitions = checksums()
     try:
@@ -187,25 +198,28 @@ def read_document(
                 raise built_by_other_models(environment.name, f"{schema_of(name)}.{name} has no {', '.join(missing)}")
             return found
 
-        document = work(table, settings.model_copy(update=built), _built(environment, definitions))
+        stands = Built(
+            environment.name,
+            environment.as_of,
+            environment.newest_load,
+            environment.taken_in,
+            environment.settings,
+            environment.changed_definitions(definitions),
+            read_freshness(connection, environment, settings, answered_at),
+            answered_at,
+        )
+        document = work(table, settings.model_copy(update=built), stands)
     except (duckdb.Error, ibis.IbisError) as error:
         raise WarehouseError(
             f"the warehouse {settings.warehouse} cannot answer (a file keeps the name it was built under): "
             f"{str(error).splitlines()[0]}"
         ) from None
-    document["warnings"] = environment.remarks(settings, definitions, asked) + document["warnings"]
+    document["warnings"] = [
+        *environment.remarks(settings, definitions, asked),
+        *stale_remarks(environment, settings, answered_at),
+        *document["warnings"],
+    ]
     return document
-
-
-def _built(environment: Environment, definitions: dict[str, str]) -> Built:
-    return Built(
-        environment.name,
-        environment.as_of,
-        environment.newest_load,
-        environment.taken_in,
-        environment.settings,
-        environment.changed_definitions(definitions),
-    )
 
 
 def _refuse_before_first_event(

@@ -110,19 +110,6 @@ class Environment:
             )
         return lines
 
-    def status(self, settings: Settings, definitions: dict[str, str]) -> dict[str, Any]:
-        """What `status` says of it: name, as_of (UTC), what it has taken in, what needs a hand, one line each."""
-        return {
-            "environment": self.name,
-            "as_of": self.as_of.isoformat() + "Z" if self.as_of else None,
-            "taken_in": self.taken_in,
-            "changed_settings": {
-                name: {"built": built, "here": here} for name, (built, here) in self.changed_settings(settings).items()
-            },
-            "changed_definitions": self.changed_definitions(definitions),
-            "remarks": self.remarks(settings, definitions),
-        }
-
     def changed_settings(self, settings: Settings) -> dict[str, tuple[Any, Any]]:
         """The settings with another value here than it was built with: by name, the value built with and that here."""
         here = settings.model_variables()

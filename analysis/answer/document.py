@@ -19,6 +19,7 @@ from analysis.answer.reliability import reliability_in_time_section, reliability
 from analysis.answer.robustness import robustness_section
 from analysis.answer.schema.document import Answer, FullSections, Parameters, TakenIn
 from analysis.answer.schema.explanations import StratifiedBy
+from analysis.answer.schema.freshness import Freshness
 from analysis.answer.schema.rebooking import Rebooking
 from analysis.answer.schema.reliability import Reliability
 from analysis.answer.sensitivity import OTHER_ATTRIBUTION, other_windows, sensitivity_section
@@ -63,6 +64,8 @@ class Built:
         taken_in: loads and events that it holds, and that wait.
         settings: what its facts and reports were built with, by name.
         changed_definitions: the modules of metrics that say something else here than it was built with.
+        freshness: how fresh its data are at `answered_at`.
+        answered_at: when the answer is given, UTC, in whole seconds.
     """
 
     environment: str
@@ -71,6 +74,8 @@ class Built:
     taken_in: TakenIn
     settings: dict[str, Any]
     changed_definitions: list[str]
+    freshness: Freshness
+    answered_at: datetime.datetime
 
 
 def answer(
@@ -88,7 +93,7 @@ def answer(
         built: how the environment stands.
         as_of: naive UTC; None means the latest event that the environment has taken in.
         full: with every section; else only `parameters`, `rebooking`, `intent`, `reliability`,
-            `sensitivity` and `warnings`, in a fraction of the time.
+            `freshness`, `sensitivity` and `warnings`, in a fraction of the time.
     """
     marts = marts_asked(table, settings, built, as_of)
     events = marts.events.filter(marts.events.load_id <= built.newest_load)
@@ -142,6 +147,7 @@ def answer(
                 settings,
             ),
             "reliability": reliability,
+            "freshness": built.freshness,
             "warnings": _warnings(rebooking, reliability, _left_out(counts), settings),
             "sensitivity": sensitivity_section(counts, by_approach, settings),
         }
@@ -170,7 +176,7 @@ def parameters(settings: Settings, built: Built, as_of: datetime.datetime | None
         "group_b": settings.group_b,
         "tier_attribution": settings.tier_attribution,
         "as_of": moment.isoformat() + "Z" if moment else None,
-        "answered_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "answered_at": built.answered_at.isoformat().replace("+00:00", "Z"),
         "taken_in": built.taken_in,
         "settings": built.settings,
         "changed_definitions": built.changed_definitions,

@@ -78,8 +78,16 @@ def test_the_sections_stand_in_their_order(report):
     assert [b.name for section in sections for b in section.blocks if isinstance(b, Figure)] == list(CHARTS)
 
 
+def test_the_data_quality_begins_with_how_fresh_the_data_are(report):
+    (section,) = (section for section in report.sections if section.name == "data_quality")
+    sentence, table = section.blocks[:2]
+    assert sentence.startswith("The newest event is ")
+    assert "The seven days up to it have 12 events" in sentence
+    assert table.rows == [["users", "2024-01-01 04:17:00"], ["mentors", "–"]]
+
+
 def test_the_counts_alone_make_a_report(document, tmp_path):
-    keys = ("parameters", "rebooking", "intent", "reliability", "sensitivity", "warnings")
+    keys = ("parameters", "rebooking", "intent", "reliability", "freshness", "sensitivity", "warnings")
     write_report(report_of({key: document[key] for key in keys}), tmp_path / "report.md", "md")
     assert "50.0 %" in (tmp_path / "report.md").read_text(encoding="utf-8")
 

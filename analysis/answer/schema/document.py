@@ -10,6 +10,7 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from analysis.answer.schema.explanations import Cohorts, Confounding, Mentors, Pair, Power, TimeToRebooking
+from analysis.answer.schema.freshness import Freshness
 from analysis.answer.schema.rebooking import Intent, Rebooking, Sensitivity
 from analysis.answer.schema.reliability import Reliability, ReliabilityInTime
 from analysis.answer.schema.robustness import Robustness
@@ -47,7 +48,8 @@ class Parameters(TypedDict):
     as_of: str | None
     """The moment that the answer speaks of, ISO 8601, UTC; null for an environment without sessions and bookings."""
     answered_at: str
-    """When the answer was given, ISO 8601, UTC: the one field that depends on the clock."""
+    """When the answer was given, ISO 8601, UTC. Nothing but this, `freshness` and the warning of data that are stale
+    depends on the clock."""
     taken_in: TakenIn
     """What the environment holds, and what waits."""
     settings: dict[str, float | None]
@@ -90,6 +92,8 @@ class Answer(FullSections):
     """Who asked for another session, and what became of it."""
     reliability: Reliability
     """What became of the bookings, and whether the booking system is reliable."""
+    freshness: Freshness
+    """How fresh the data are: the age of the newest event and of each file's last new row, and the week's volume."""
     warnings: list[str]
     """What the reader has to know besides, one sentence each."""
     sensitivity: Sensitivity
