@@ -20,7 +20,7 @@ from errors import SettingsError, WarehouseError
 from settings import Settings
 from warehouse.connection import connect, one_row
 from warehouse.environments import Environment, built_by_other_models, environment_names, read_environment, schema
-from warehouse.freshness import stale_remarks
+from warehouse.freshness import read_freshness, stale_remarks
 
 # The reports that `diff` compares, and what names a row of each.
 REPORTS = {
