@@ -184,9 +184,9 @@ def read_document(
         SettingsError: `as_of` lies before the first event.
         WarehouseError: the warehouse cannot answer.
     """
-    answered_at = (now or datetime.now(UTC)).replace(microsecond=0)
+    answered_at: datetime = (now or datetime.now(UTC)).replace(microsecond=0)
     built = {name: value for name, value in environment.settings.items() if name not in asked}
-    definitions = checksums()
+    definitions: dict[str, str] = checksums()
     try:
         _refuse_before_first_event(connection, environment, as_of)
         backend = ibis.duckdb.from_connection(connection)
@@ -208,7 +208,7 @@ def read_document(
             read_freshness(connection, environment, settings, answered_at),
             answered_at,
         )
-        document = work(table, settings.model_copy(update=built), stands)
+        document: Document = work(table, settings.model_copy(update=built), stands)
     except (duckdb.Error, ibis.IbisError) as error:
         raise WarehouseError(
             f"the warehouse {settings.warehouse} cannot answer (a file keeps the name it was built under): "
