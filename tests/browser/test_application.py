@@ -136,8 +136,9 @@ def choose(page: Page, label: str, option: str) -> None:
 
 
 def settled(page: Page) -> None:
-    """The page has run with all that was chosen; until then what is clicked may be replaced meanwhile."""
+    """Wait until the page has run; before that what is clicked may be replaced, and what is out of date is faint."""
     expect(page.locator("[data-test-script-state]")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
 
 
 def download(page: Page, button: str) -> str:
@@ -155,6 +156,7 @@ def ended(command: str, how: str) -> re.Pattern:
 
 def check_accessibility(page: Page) -> None:
     """No serious or critical finding of axe-core."""
+    settled(page)
     found = Axe().run(page).response["violations"]
     serious = {
         finding["id"]: [node["html"][:200] for node in finding["nodes"]]
