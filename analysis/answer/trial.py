@@ -102,9 +102,9 @@ def trial_outcome(
 ) -> TrialOutcome:
     """Who came back of the users dealt, by intention to treat.
 
-    A user who had no session since the start did not return. Such a user has no mentor, so nobody to be alike
-    with, and is a unit of its own; every other user belongs to the mentor of that first session, of
-    whichever tier, within the arm dealt.
+    A user who had no session since the start did not return, and counts with a mentor of the arm drawn at random
+    (`intention_to_treat`); every other user belongs to the mentor of that first session, of whichever tier,
+    within the arm dealt.
 
     Args:
         table, settings, built, as_of: as of `answer`.
