@@ -243,7 +243,7 @@ def _arm(group: GroupName, rows: list[Row], settings: Settings) -> TrialArm:
 def _warnings(arms: list[TrialArm], seen_before: int, unknown_users: int) -> list[str]:
     found = []
     if inside := sum(arm["inside_window"] for arm in arms):
-        found.append(f"The trial is not over: users still inside their window, who may yet rebook: {inside:,}.")
+        found.append(f"The test is not over: users still inside their window, who may yet rebook: {inside:,}.")
     if waiting := sum(arm["users"] - arm["with_session"] for arm in arms):
         found.append(f"Users dealt who have had no session since the start, counted as not returned: {waiting:,}.")
     if seen_before:
