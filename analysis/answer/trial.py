@@ -102,9 +102,9 @@ def trial_outcome(
 ) -> TrialOutcome:
     """Who came back of the users dealt, by intention to treat.
 
-    A user who had no session since the start did not return. Such a user has no mentor, so nobody to be alike
-    with, and is a unit of its own; every other user belongs to the mentor of that first session, of
-    whichever tier, within the arm dealt.
+    A user who had no session since the start did not return, and counts with a mentor of the arm drawn at random
+    (`intention_to_treat`); every other user belongs to the mentor of that first session, of whichever tier,
+    within the arm dealt.
 
     Args:
         table, settings, built, as_of: as of `answer`.
@@ -243,7 +243,7 @@ def _arm(group: GroupName, rows: list[Row], settings: Settings) -> TrialArm:
 def _warnings(arms: list[TrialArm], seen_before: int, unknown_users: int) -> list[str]:
     found = []
     if inside := sum(arm["inside_window"] for arm in arms):
-        found.append(f"The trial is not over: users still inside their window, who may yet rebook: {inside:,}.")
+        found.append(f"The test is not over: users still inside their window, who may yet rebook: {inside:,}.")
     if waiting := sum(arm["users"] - arm["with_session"] for arm in arms):
         found.append(f"Users dealt who have had no session since the start, counted as not returned: {waiting:,}.")
     if seen_before:

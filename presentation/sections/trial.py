@@ -117,6 +117,11 @@ def _assumptions(document: Row, settings: Settings) -> list[str]:
             f"New users: {document['new_users']:,} had their first session with one of these mentors in the latest "
             f"{count_of(weeks, 'whole week')}."
         )
+    if document["status"] == "planned":
+        found.append(
+            "Reckoned without users who never come or go to a mentor of the other arm: each of them makes the "
+            "difference smaller, so deal more users where there will be such."
+        )
     found.append(f"Compared by mentor at a confidence level of {level}, as in the answer.")
     return found
 
@@ -163,7 +168,7 @@ def _came_of_it(document: Row) -> str:
     if conclusion == "not_shown":
         return f"Not shown. {begun} {rates}; that {from_mentors(value, False)}."
     word = "Yes" if conclusion == "higher" else "No, the opposite"
-    cause = "since users were dealt at random, the arm is the cause"
+    cause = "if users were dealt at random, the arm is the cause"
     return f"{word}. {begun} {rates}; that is {from_mentors(value, True)}, and {cause}."
 
 

@@ -219,8 +219,12 @@ def test_everyone_counts_in_the_arm_dealt():
         *[("Silver", False, "m1"), ("Silver", True, "m3"), ("Silver", False, "m3"), ("Bronze", True, "m4")],
     ]
     found = intention_to_treat(rows, "Gold", "Silver")
-    # Who met no mentor is a unit, and a mentor with users of both arms is one in each.
-    assert found == compare_by_mentor([(1, 2), (1, 1), (0, 1), (0, 1)], [(0, 1), (1, 2)])
+    # Who met no mentor counts with one or other of the arm, and a mentor with users of both arms is one in each.
+    assert found in [compare_by_mentor([(1, 2 + with_m1), (1, 3 - with_m1)], [(0, 1), (1, 2)]) for with_m1 in range(3)]
+    assert found.difference == pytest.approx(2 / 5 - 1 / 3)
+    # Without any mentor there is nobody to count with.
+    alone = intention_to_treat([("Gold", False, None), ("Gold", True, None), *rows[5:]], "Gold", "Silver")
+    assert alone == compare_by_mentor([(0, 1), (1, 1)], [(0, 1), (1, 2)])
     assert intention_to_treat(reversed(rows), "Gold", "Silver") == found
     assert intention_to_treat([], "Gold", "Silver").difference is None
     with pytest.raises(ValueError, match="got None in row 2"):
@@ -234,3 +238,21 @@ def test_a_trial_without_an_effect_is_found_to_have_one_as_rarely_as_the_level_s
         rows = [(arm, bool(random.random() < 0.3), f"{arm} {random.integers(6)}") for arm in dealt]
         found += intention_to_treat(rows, "Gold", "Silver").p_value < 0.05
     assert stats.binomtest(found, 400, 0.05).pvalue > 0.001
+
+
+@pytest.mark.parametrize(("absent", "power"), [(0.2, 0.7), (0.5, 0.45)])
+def test_users_who_never_come_neither_make_a_difference_nor_hide_one(absent, power):
+    random, trials = np.random.default_rng(1), 120
+    found = Counter()
+    for effect in (0.0, 0.2):
+        for _ in range(trials):
+            rows = []
+            for place in range(400):
+                arm, has_come = ("a", "b", "b")[place % 3], random.random() >= absent
+                returns = has_come and random.random() < 0.4 + effect * (arm == "a")
+                mentor = f"{arm}{random.integers(5 if arm == 'a' else 10)}" if has_come else None
+                rows.append((arm, bool(returns), mentor))
+            result = intention_to_treat(rows, "a", "b")
+            found[effect] += max(result.p_value, result.p_value_standardised) < 0.05
+    assert stats.binomtest(found[0.0], trials, 0.05).pvalue > 0.01
+    assert found[0.2] / trials > power

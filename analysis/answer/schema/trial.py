@@ -112,7 +112,7 @@ class TrialArm(OfGroup):
 
 
 class TrialComparison(DifferenceOfRates):
-    """Arm a against arm b; a user without a session is a unit of its own, counted among the mentors."""
+    """Arm a against arm b; a user without a session counts with a mentor of the arm, drawn at random."""
 
     conclusion: Conclusion
     """What that shows of group a."""
