@@ -122,7 +122,7 @@ def test_the_plain_answer_is_the_beginning_of_the_full_one(connection):
     full = document_of(connection, CASES["busy"])
     plain = document_of(connection, CASES["busy"], full=False)
     assert plain == {name: full[name] for name in plain}
-    assert set(plain) == {"parameters", "rebooking", "intent", "reliability", "warnings", "sensitivity"}
+    assert set(plain) == {*("parameters", "rebooking", "intent", "reliability", "freshness", "warnings", "sensitivity")}
     assert as_text(full).startswith(as_text(plain))
     assert set(full) - set(plain) == set(FullSections.__annotations__)
 
