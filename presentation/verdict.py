@@ -98,8 +98,9 @@ def reliability_sentence(document: Row) -> str:
         ),
     )
     found = [f"{said}{_and(_check_in_words(check) for check in checks)}" for said, checks in kinds if checks]
+    passing = "that has data" if any(check["status"] == "no_data" for check in deciding) else "that decides"
     verdict = {
-        "reliable": "The booking system is reliable: every check that decides passes",
+        "reliable": f"The booking system is reliable: every check {passing} passes",
         "not_reliable": "The booking system is not reliable",
         "not_settled": "Whether the booking system is reliable is not settled",
     }[part["verdict"]]

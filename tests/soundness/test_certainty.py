@@ -151,3 +151,12 @@ def test_the_words_follow_the_confidence_level(connection, level):
     assert 0.01 < p_value < 0.2
     assert headline(document).startswith("Yes" if level == "0.8" else "Not shown")
     assert "95 %" not in text_of(document, confidence_level=level)
+
+
+def test_a_check_without_data_is_no_check_that_passes(connection):
+    document = document_of(connection, filled(counted({"M-1": (40, 40)})), full=False)
+    assert document["reliability"]["verdict"] == "reliable"
+    assert reliability_sentence(document).startswith(
+        "The booking system is reliable: every check that has data passes; no data on requests never answered, no-shows "
+        "and cancellations"
+    )
