@@ -157,6 +157,6 @@ def test_a_check_without_data_is_no_check_that_passes(connection):
     document = document_of(connection, filled(counted({"M-1": (40, 40)})), full=False)
     assert document["reliability"]["verdict"] == "reliable"
     assert reliability_sentence(document).startswith(
-        "The booking system is reliable: every check that has data passes; no data on requests never answered, no-shows "
-        "and cancellations"
+        "The booking system is reliable: every check that has data passes; no data on requests never answered, "
+        "no-shows and cancellations"
     )
