@@ -14,32 +14,6 @@ def row(rows: list[dict], tier: str) -> dict:
     return next(row for row in rows if row["tier"] == tier)
 
 
-def test_a_check_is_settled_by_its_interval(data_folder, warehouse, monkeypatch):
-    """It passed or failed on its point alone: one cancellation of two bookings may be any rate from 9 to 91 %."""
-    cancelled = [
-        event(f"{number}-{kind}", user_id=number, timestamp=f"2023-02-01T{hour}:00:00Z", event_type=kind)
-        for number in (1, 2)
-        for hour, kind in (("10", "booking_requested"), ("11", "booking_cancelled"))
-        if number == 1 or kind == "booking_requested"
-    ]
-    for threshold, status, verdict in (
-        ("0.95", "pass", "not_settled"),
-        ("0.5", "not_settled", "not_settled"),
-        ("0.05", "fail", "not_reliable"),
-    ):
-        monkeypatch.setenv("MENTOR_MAX_CANCELLATION_RATE", threshold)
-        warehouse.unlink(missing_ok=True)
-        run(warehouse, "refresh", "--data", str(data_folder(events=cancelled)))
-        reliability = answer(warehouse)["reliability"]
-        checks = {check["name"]: check for check in reliability["checks"]}
-        assert (checks["cancellation_rate"]["value"], checks["cancellation_rate"]["status"]) == (0.5, status)
-        # The orphan rate of two bookings is not settled either.
-        assert reliability["verdict"] == verdict
-    # Nobody attended and nobody failed to: there is no rate to judge.
-    assert checks["no_show_rate"]["value"] is None
-    assert checks["no_show_rate"]["status"] == "no_data"
-
-
 def test_the_tier_that_held_at_the_first_session(data_folder, warehouse):
     events = [
         event("1", timestamp="2023-02-10T10:00:00Z", event_type=START),

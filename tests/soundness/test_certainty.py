@@ -105,6 +105,23 @@ def test_one_request_or_none_makes_no_system_reliable(connection):
     assert reliability_sentence(document).startswith("Whether the booking system is reliable is not settled: requests")
 
 
+@pytest.mark.parametrize(
+    ("threshold", "status", "verdict"),
+    [(0.95, "pass", "not_settled"), (0.5, "not_settled", "not_settled"), (0.05, "fail", "not_reliable")],
+)
+def test_a_check_is_settled_by_its_interval(connection, threshold, status, verdict):
+    """It passed or failed on its point alone: one cancellation of two bookings may be any rate from 9 to 91 %."""
+    bookings = [booking(1, 1, day(0), "cancelled", cancelled_at=day(1)), booking(2, 1, day(0), "pending")]
+    marts = filled([session(3, 1, day(1))], bookings)
+    document = document_of(connection, marts, full=False, max_cancellation_rate=threshold)
+    checks = {check["name"]: check for check in document["reliability"]["checks"]}
+    assert (checks["cancellation_rate"]["value"], checks["cancellation_rate"]["status"]) == (0.5, status)
+    # The orphan rate of two bookings is not settled either.
+    assert document["reliability"]["verdict"] == verdict
+    # Nobody attended and nobody failed to: there is no rate to judge.
+    assert (checks["no_show_rate"]["value"], checks["no_show_rate"]["status"]) == (None, "no_data")
+
+
 def test_users_without_a_tier_at_their_first_session_are_counted_and_the_attribution_is_said(connection):
     """They were dropped without a word."""
     marts = filled(counted({"M-1": (1, 3), "M-2": (0, 2)}))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from settings import PROJECT_ROOT
-from tests.bare_sqlmesh import DEFAULT_SHEET, Warehouse
+from tests.bare_sqlmesh import DEFAULT_SHEET, Warehouse, copy_of_models
 from tests.conftest import event
 from tests.processes import Command
 from tests.project_copy import ProjectCopy
@@ -81,7 +81,7 @@ def test_sessions_that_are_restated_alone_know_their_bookings(bare):
     assert bare.query("SELECT COUNT(booking_id), COUNT(*) FROM marts.fct_sessions") == [(1, 3)]
 
 
-@pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(hours=30), timedelta(days=400)])
+@pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(days=400)])
 def test_a_clock_set_back_loses_nothing(bare, ahead):
     """Loads are numbered, and a run takes in those that a fact does not hold, whatever time it is."""
     bare.ingest(came_back(range(1, 3)))
@@ -236,28 +236,31 @@ def test_users_and_mentors_of_prod_reach_an_environment_that_shares_them_with_a_
     assert users_of(answer(bare.file, "--env", "dev"), "Bronze") == (3, 3)
 
 
-@pytest.mark.parametrize("path", ["transform", "refresh", "sqlmesh run"])
-def test_a_promoted_change_of_a_dimension_shows_after_a_run_and_is_told_of_until_then(tmp_path, path):
+def test_a_promoted_change_of_a_dimension_shows_after_a_run_and_is_told_of_until_then(bare, tmp_path):
     """Every load was held, so `transform` said "nothing new" and ran nothing; and no answer said so."""
-    project, bare = ProjectCopy(tmp_path / "project"), Warehouse(tmp_path)
-    bare.write(came_back(range(1, 5)))
-    project.cli("refresh", "--data", str(bare.data))
+    bare.ingest(came_back(range(1, 5)))
+    bare.plan()
+    root, edited = bare.root, copy_of_models(tmp_path / "edited")
+    model = edited / "models" / "staging" / "stg_mentors.sql"
     change = "CASE WHEN mentor_id = 'M-2' THEN 'Gold' ELSE tier END::TEXT AS tier"
-    held = "SELECT mentor_id, tier FROM marts.dim_mentors WHERE recorded_to IS NULL ORDER BY mentor_id"
-    run = {
-        "transform": ("cli.py", "transform"),
-        "refresh": ("cli.py", "refresh", "--data", str(bare.data)),
-        "sqlmesh run": ("sqlmesh", "run", "--ignore-cron"),
-    }[path]
-    for old, new, tier in (("  tier::TEXT AS tier", f"  {change}", "Gold"), (change, "tier::TEXT AS tier", "Silver")):
-        project.edit("models/staging/stg_mentors.sql", old, new)
-        project.plan()
+    model.write_text(model.read_text().replace("  tier::TEXT AS tier", f"  {change}"))
+    paths = {
+        "transform": lambda: run(bare.file, "transform"),
+        "refresh": lambda: run(bare.file, "refresh", "--data", str(bare.data)),
+        "sqlmesh run": bare.run,
+    }
+    for bare.root, tier, path in (
+        (edited, "Gold", "transform"),
+        (root, "Silver", "refresh"),
+        (edited, "Gold", "sqlmesh run"),
+    ):
+        bare.plan()
         told = "prod still has rows of dim_mentors from before the last plan"
-        assert json.loads(project.cli("answer", "--format", "json"))["warnings"][0].startswith(told)
-        assert told in Command(project.folder, "cli.py", "status").output()
-        project.run(*run)
-        assert project.query(held) == [("M-1", "Gold"), ("M-2", tier)]
-        assert "before the last plan" not in project.cli("status")
+        assert answer(bare.file)["warnings"][0].startswith(told)
+        assert told in run(bare.file, "status", exit_code=1).stdout
+        paths[path]()
+        assert [version[:2] for version in bare.versions("dim_mentors")] == [("M-1", "Gold"), ("M-2", tier)]
+        assert not bare.environment().is_behind
 
 
 def test_what_can_change_no_fact_waits_for_nothing(bare):
