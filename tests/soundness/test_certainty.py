@@ -111,8 +111,8 @@ def test_one_request_or_none_makes_no_system_reliable(connection):
 )
 def test_a_check_is_settled_by_its_interval(connection, threshold, status, verdict):
     """It passed or failed on its point alone: one cancellation of two bookings may be any rate from 9 to 91 %."""
-    bookings = [booking(1, 1, day(0), "cancelled", cancelled_at=day(1)), booking(2, 1, day(0), "pending")]
-    marts = filled([session(3, 1, day(1))], bookings)
+    bookings = [booking(1, 1, day(0), "cancelled", cancelled_at=day(0.5)), booking(2, 1, day(0), "pending")]
+    marts = filled([session(3, 1, day(0.5))], bookings, until=0.9)
     document = document_of(connection, marts, full=False, max_cancellation_rate=threshold)
     checks = {check["name"]: check for check in document["reliability"]["checks"]}
     assert (checks["cancellation_rate"]["value"], checks["cancellation_rate"]["status"]) == (0.5, status)
