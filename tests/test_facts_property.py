@@ -97,7 +97,7 @@ def build(engine, fact_queries: dict[str, str], events: list[dict]) -> None:
         engine.execute(f"CREATE OR REPLACE TABLE marts.{name} AS {query}")
 
 
-@settings(max_examples=400 * EXAMPLES_FACTOR, deadline=None)
+@settings(max_examples=250 * EXAMPLES_FACTOR, deadline=None)
 @given(events=EVENTS, data=st.data())
 def test_facts_equal_the_brute_force_reference(engine, fact_queries, events, data):
     for number, row in enumerate(data.draw(st.permutations(events))):
@@ -144,7 +144,7 @@ def rows_at() -> Callable[[datetime], list[str]]:
     return queries
 
 
-@settings(max_examples=200 * EXAMPLES_FACTOR, deadline=None)
+@settings(max_examples=100 * EXAMPLES_FACTOR, deadline=None)
 @given(events=EVENTS, as_of=MOMENTS)
 def test_facts_as_of_a_moment_are_those_of_the_events_until_then(engine, fact_queries, rows_at, events, as_of):
     """Every booking, session, status, end and link, as though nothing after the moment had happened."""

@@ -264,7 +264,7 @@ def user_key(user_id: int, company_id: str, _: object, status: str, valid_from: 
     return sha256(user_id, company_id, status, valid_from)
 
 
-@settings(max_examples=40 * EXAMPLES_FACTOR, deadline=None)
+@settings(max_examples=30 * EXAMPLES_FACTOR, deadline=None)
 @given(history=st.lists(st.tuples(SHEET, EXPORT, st.integers(0, 40), st.booleans()), min_size=1, max_size=6))
 def test_any_sequence_of_exports_gives_the_replayed_history(context, tmp_path_factory, history):
     folder = tmp_path_factory.mktemp("history")

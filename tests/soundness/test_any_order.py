@@ -263,7 +263,7 @@ def test_any_order_gives_what_a_rebuild_gives():
         AnyOrder,
         settings=settings(
             max_examples=2 * EXAMPLES_FACTOR,
-            stateful_step_count=12,
+            stateful_step_count=10,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
