@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from analysis.answer.comparison import differs, mentor_counts
+from analysis.answer.comparison import compared, differs, mentor_counts
 from analysis.answer.schema.explanations import (
     CohortDifference,
     CohortFigures,
@@ -14,7 +14,6 @@ from analysis.answer.schema.explanations import (
 )
 from analysis.answer.schema.rows import GroupName
 from analysis.answer.tiers import Row, groups, total
-from analysis.statistics.by_mentor import compare_by_mentor
 from analysis.statistics.proportions import rate, wilson_interval
 from analysis.statistics.trend import cochran_armitage
 from settings import Settings, known_tiers
@@ -69,7 +68,7 @@ def cohorts_section(rows: list[Row], settings: Settings) -> Cohorts:
 def _difference(month: date, rows: list[Row], settings: Settings) -> CohortDifference:
     own = [row for row in rows if row["month"] == month]
     a, b = (mentor_counts(own, tiers) for _, tiers in groups(settings))
-    return {"month": f"{month:%Y-%m}", **differs(compare_by_mentor(a, b, settings.confidence_level))}
+    return {"month": f"{month:%Y-%m}", **differs(compared(a, b, settings.confidence_level))}
 
 
 def _trend(group: GroupName, cohorts: list[CohortOfGroup]) -> Trend:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 from analysis.answer.schema.rebooking import Comparison, IfIndependent, MentorsNeeded, WithoutTier
 from analysis.answer.schema.rows import Conclusion, DifferenceOfRates
 from analysis.answer.tiers import Row
-from analysis.statistics.by_mentor import Counts, MentorComparison, compare_by_mentor
+from analysis.statistics.by_mentor import MentorComparison, compare_by_mentor
 from analysis.statistics.permutation import mentors_for_level
 from analysis.statistics.proportions import compare
 from analysis.statistics.robustness import tiers_left_out
 from settings import Settings
 
+# Of a group: `(rebooked, users)` of each mentor who has users.
+MentorCounts = tuple[tuple[int, int], ...]
+
 
 def mentor_counts(
     rows: Iterable[Row], tiers: list[str], users: str = "users", rebooked: str = "rebooked", tier: str = "tier"
-) -> list[tuple[int, int]]:
-    """`(rebooked, users)` of each mentor of these tiers, by mentor; one who was in several of them is one mentor.
+) -> MentorCounts:
+    """`(rebooked, users)` of each mentor of these tiers who has users; one who was in several of them is one mentor.
 
     Args:
         rows: with `mentor_id` and the columns named, one or more a mentor.
@@ -29,21 +33,30 @@ def mentor_counts(
         if row[tier] in tiers:
             all_users[row["mentor_id"]] += row[users]
             all_rebooked[row["mentor_id"]] += row[rebooked]
-    return [(all_rebooked[mentor], all_users[mentor]) for mentor in sorted(all_users)]
+    return tuple((all_rebooked[mentor], all_users[mentor]) for mentor in sorted(all_users) if all_users[mentor])
 
 
-def summed(counts: Counts) -> tuple[int, int]:
+def summed(counts: MentorCounts) -> tuple[int, int]:
     """Rebooked and users of all mentors together."""
     return sum(rebooked for rebooked, _ in counts), sum(users for _, users in counts)
 
 
-def comparison(a: Counts, b: Counts, settings: Settings) -> Comparison:
-    """Group a against group b, from `(rebooked, users)` of their mentors."""
-    result = compare_by_mentor(a, b, settings.confidence_level)
+# Several sections speak of the same groups, and with many mentors a comparison takes a second.
+@lru_cache(maxsize=16)
+def compared(a: MentorCounts, b: MentorCounts, confidence_level: float) -> MentorComparison:
+    """Group a against group b."""
+    return compare_by_mentor(a, b, confidence_level)
+
+
+def comparison(a: MentorCounts, b: MentorCounts, settings: Settings) -> Comparison:
+    """Group a against group b, as the answer has it."""
+    result = compared(a, b, settings.confidence_level)
+    conclusion = conclude(result, settings.significance_level)
+    is_too_few = conclusion == "too_few_mentors"
     return {
         **differs(result),
-        "conclusion": conclude(result, settings.significance_level),
-        "mentors_needed": _mentors_needed(result, settings.significance_level),
+        "conclusion": conclusion,
+        "mentors_needed": _mentors_needed(result, settings.significance_level) if is_too_few else None,
         "method": result.method,
         "if_independent": _if_independent(a, b, settings.confidence_level),
     }
@@ -65,19 +78,17 @@ def differs(result: MentorComparison) -> DifferenceOfRates:
 
 def conclude(result: MentorComparison, significance_level: float) -> Conclusion:
     """What a comparison shows of group a."""
-    p_values = result.p_value, result.p_value_standardised
-    if result.difference is None or result.smallest_p_value is None or None in p_values:
+    plain, standardised, smallest = result.p_value, result.p_value_standardised, result.smallest_p_value
+    if result.difference is None or plain is None or standardised is None or smallest is None:
         return "no_data"
-    if result.smallest_p_value >= significance_level:
+    if smallest >= significance_level:
         return "too_few_mentors"
-    if any(p_value is None or p_value >= significance_level for p_value in p_values):
+    if max(plain, standardised) >= significance_level:
         return "not_shown"
     return "higher" if result.difference > 0 else "lower"
 
 
 def _mentors_needed(result: MentorComparison, significance_level: float) -> MentorsNeeded | None:
-    if conclude(result, significance_level) != "too_few_mentors":
-        return None
     needed = mentors_for_level(result.group_a_mentors, result.group_b_mentors, significance_level)
     return {"group_a": needed[0], "group_b": needed[1]} if needed else None
 
@@ -85,7 +96,7 @@ def _mentors_needed(result: MentorComparison, significance_level: float) -> Ment
 def without_tier(rows: list[Row], settings: Settings) -> list[WithoutTier]:
     """The comparison without each tier in turn."""
 
-    def by_tier(tiers: list[str]) -> dict[str, Counts]:
+    def by_tier(tiers: list[str]) -> dict[str, MentorCounts]:
         return {tier: mentor_counts(rows, [tier]) for tier in tiers}
 
     return [
@@ -103,7 +114,7 @@ def without_tier(rows: list[Row], settings: Settings) -> list[WithoutTier]:
     ]
 
 
-def _if_independent(a: Counts, b: Counts, confidence_level: float) -> IfIndependent:
+def _if_independent(a: MentorCounts, b: MentorCounts, confidence_level: float) -> IfIndependent:
     (rebooked_a, users_a), (rebooked_b, users_b) = summed(a), summed(b)
     result = compare(rebooked_a, users_a, rebooked_b, users_b, confidence_level)
     return {

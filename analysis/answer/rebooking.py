@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from analysis.answer.comparison import comparison, differs, mentor_counts, without_tier
+from analysis.answer.comparison import compared, comparison, differs, mentor_counts, without_tier
 from analysis.answer.schema.explanations import Pair, Power
 from analysis.answer.schema.rebooking import (
     Intent,
@@ -15,7 +15,6 @@ from analysis.answer.schema.rebooking import (
     RebookingFigures,
 )
 from analysis.answer.tiers import Row, groups, total
-from analysis.statistics.by_mentor import compare_by_mentor
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.power import minimum_detectable_difference, users_for_half_width
 from analysis.statistics.proportions import rate, wilson_interval
@@ -110,8 +109,7 @@ def pairwise_section(rows: list[Row], settings: Settings) -> list[Pair]:
     """
     pairs = list(itertools.combinations(known_tiers(), 2))
     results = [
-        compare_by_mentor(mentor_counts(rows, [a]), mentor_counts(rows, [b]), settings.confidence_level)
-        for a, b in pairs
+        compared(mentor_counts(rows, [a]), mentor_counts(rows, [b]), settings.confidence_level) for a, b in pairs
     ]
     adjusted = holm([result.p_value for result in results])
     return [

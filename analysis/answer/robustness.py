@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.answer.comparison import mentor_counts, summed
+from analysis.answer.comparison import MentorCounts, compared, mentor_counts, summed
 from analysis.answer.schema.robustness import (
     AttributeOfMentors,
     Balance,
@@ -15,7 +15,6 @@ from analysis.answer.tiers import Row, groups
 from analysis.metrics.balance import WEEKDAYS
 from analysis.metrics.confounding import COMPANY_SIZES
 from analysis.statistics.balance import proportions_apart, separation
-from analysis.statistics.by_mentor import Counts, compare_by_mentor
 from analysis.statistics.proportions import compare, rate
 from analysis.statistics.robustness import LeftOut, e_value, e_value_of_limit, leave_one_out, returns_to_overturn
 from settings import Settings
@@ -34,7 +33,7 @@ def robustness_section(rows: list[Row], hourly_rates: list[Row], balance: list[R
     """
     a, b = (mentor_counts(rows, tiers) for _, tiers in groups(settings))
     mentors = {group: sorted({r["mentor_id"] for r in rows if r["tier"] in tiers}) for group, tiers in groups(settings)}
-    by_mentor = compare_by_mentor(a, b, settings.confidence_level)
+    by_mentor = compared(a, b, settings.confidence_level)
     (rebooked_a, users_a), (rebooked_b, users_b) = summed(a), summed(b)
     risk = compare(rebooked_a, users_a, rebooked_b, users_b, settings.confidence_level).relative_risk
 
@@ -54,7 +53,7 @@ def robustness_section(rows: list[Row], hourly_rates: list[Row], balance: list[R
     }
 
 
-def _overturned(a: Counts, b: Counts, significance_level: float) -> ReturnsToOverturn | None:
+def _overturned(a: MentorCounts, b: MentorCounts, significance_level: float) -> ReturnsToOverturn | None:
     found = returns_to_overturn(a, b, significance_level)
     if found is None:
         return None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from analysis.answer.comparison import conclude, differs, mentor_counts, summed
+from analysis.answer.comparison import MentorCounts, compared, conclude, differs, mentor_counts, summed
 from analysis.answer.schema.rebooking import Sensitivity, Variant
 from analysis.answer.tiers import Row, groups
-from analysis.statistics.by_mentor import Counts, compare_by_mentor
 from settings import Settings
 
 WINDOWS = (7, 14, 30, 60, 90)
@@ -43,12 +42,10 @@ def sensitivity_section(by_session: list[Row], by_approach: dict[str, list[Row]]
         ("first requests", by_approach["first requests"], plain),
         ("without churned users", by_session, ("tier", "kept_users", "kept_rebooked")),
     )
-    names: dict[tuple[Counts, Counts], list[str]] = {}
+    names: dict[tuple[MentorCounts, MentorCounts], list[str]] = {}
     for name, rows, (tier, users, rebooked) in ways:
-        a, b = (tuple(mentor_counts(rows, tiers, users, rebooked, tier)) for _, tiers in groups(settings))
-        # Mentors who have no users in it make no way of counting another one.
-        counted = tuple(one for one in a if one[1]), tuple(one for one in b if one[1])
-        names.setdefault(counted, []).append(name)
+        a, b = (mentor_counts(rows, tiers, users, rebooked, tier) for _, tiers in groups(settings))
+        names.setdefault((a, b), []).append(name)
     variants = [_variant(same, a, b, settings) for (a, b), same in names.items()]
     conclusion = variants[0]["conclusion"]
     opposite = {"higher": "lower", "lower": "higher"}.get(conclusion)
@@ -62,9 +59,9 @@ def sensitivity_section(by_session: list[Row], by_approach: dict[str, list[Row]]
     }
 
 
-def _variant(names: list[str], a: Counts, b: Counts, settings: Settings) -> Variant:
+def _variant(names: list[str], a: MentorCounts, b: MentorCounts, settings: Settings) -> Variant:
     (rebooked_a, n_a), (rebooked_b, n_b) = summed(a), summed(b)
-    result = compare_by_mentor(a, b, settings.confidence_level)
+    result = compared(a, b, settings.confidence_level)
     is_thin = rebooked_a + rebooked_b == 0 or min(n_a, n_b) < FEWEST_USERS
     says_nothing = names[0] != "headline" and result.difference is not None and is_thin
     return {

@@ -10,7 +10,7 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from analysis.answer.comparison import conclude, differs, mentor_counts, summed
+from analysis.answer.comparison import MentorCounts, conclude, differs, mentor_counts, summed
 from analysis.answer.document import Built, fetched, marts_asked, parameters
 from analysis.answer.rebooking import POWER
 from analysis.answer.schema.rows import GroupName
@@ -18,7 +18,6 @@ from analysis.answer.schema.trial import Status, TrialArm, TrialDesign, TrialNee
 from analysis.answer.tiers import Row, groups
 from analysis.metrics.rebooking import rebooking_counts, session_visits, user_outcomes, with_tier
 from analysis.metrics.trial import dealt_outcomes, new_users_by_week
-from analysis.statistics.by_mentor import Counts
 from analysis.statistics.proportions import rate, wilson_interval
 from analysis.statistics.trial import (
     TrialSize,
@@ -156,7 +155,9 @@ def _new_users(rows: list[Row], as_of: datetime | None) -> tuple[int, int]:
     return sum(row["new_users"] for row in rows if row["week"] >= this_week - timedelta(weeks=weeks)), weeks
 
 
-def _design(a: Counts, b: Counts, difference: float, significance_level: float, per_week: float) -> TrialDesign:
+def _design(
+    a: MentorCounts, b: MentorCounts, difference: float, significance_level: float, per_week: float
+) -> TrialDesign:
     """The part of the plan that depends on the mentors."""
     base_rate, correlation = rate(*summed(b)), correlation_within(a, b)
     shares = [users for _, users in a], [users for _, users in b]

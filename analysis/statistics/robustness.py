@@ -244,6 +244,7 @@ def tiers_left_out(
                 continue
             smallest = smallest_p_value(a.shape[1], b.shape[1])
             can_be_told = smallest is not None and smallest < significance_level
+            p_values = _p_values(a, b)
             found.append(
                 TierLeftOut(
                     tier,
@@ -251,8 +252,8 @@ def tiers_left_out(
                     users,
                     some_event and not sum(events for events, _ in counts),
                     _difference(a, b),
-                    _p_value(a, b),
-                    conclusion(without["a"], without["b"], significance_level) != concluded if can_be_told else None,
+                    p_values[0],
+                    _concluded(a, b, p_values, significance_level) != concluded if can_be_told else None,
                 )
             )
     return found
@@ -265,7 +266,11 @@ def conclusion(counts_a: Counts, counts_b: Counts, significance_level: float = 0
         ValueError: a count of events is negative or above its n.
     """
     a, b = (np.stack(mentor_counts(counts)) for counts in (counts_a, counts_b))
-    if not (a.size and b.size) or max(_p_value(a, b), _p_value(a, b, True)) >= significance_level:
+    return _concluded(a, b, _p_values(a, b), significance_level) if a.size and b.size else 0
+
+
+def _concluded(a: np.ndarray, b: np.ndarray, p_values: tuple[float, float], significance_level: float) -> int:
+    if max(p_values) >= significance_level:
         return 0
     return 1 if _difference(a, b) > 0 else -1
 
@@ -274,9 +279,11 @@ def _difference(a: np.ndarray, b: np.ndarray) -> float:
     return float(a[0].sum() / a[1].sum() - b[0].sum() / b[1].sum())
 
 
-def _p_value(a: np.ndarray, b: np.ndarray, standardised: bool = False) -> float:
+def _p_values(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """The plain one and the standardised one."""
     events, n = np.hstack([a, b])
-    return permutation_p_value(events, n, np.arange(n.size) < a.shape[1], standardised)
+    dealt = events, n, np.arange(n.size) < a.shape[1]
+    return permutation_p_value(*dealt), permutation_p_value(*dealt, standardised=True)
 
 
 def _events_to_take(group: np.ndarray, other: np.ndarray, significance_level: float) -> int:
