@@ -102,8 +102,8 @@ def answer(
     of_sessions = session_counts(marts.sessions, marts.as_of, settings.max_session_hours)
     double_booked = double_booking_counts(marts.sessions, marts.users)
     unknown = unknown_counts(events, marts.users, marts.mentors)
-    (totals,) = fetched(of_sessions.cross_join(double_booked).cross_join(unknown))
-    (properties,) = fetched(property_counts(marts.bookings, marts.sessions))
+    properties = property_counts(marts.bookings, marts.sessions)
+    (totals,) = fetched(of_sessions.cross_join(double_booked, unknown, properties))
 
     def outcomes_of(visits: Table) -> Table:
         return with_tier(user_outcomes(visits, window_days, marts.as_of), marts.mentors, attribution, "first_at")
@@ -136,7 +136,7 @@ def answer(
             "bookings": rebooking_section(by_approach["bookings"], settings),
         }
         reliability = reliability_section(
-            fetched(reliability_counts(booked)), totals, fetched(clock_counts(events)), properties, settings
+            fetched(reliability_counts(booked)), totals, fetched(clock_counts(events)), settings
         )
         document: Answer = {
             "parameters": parameters(settings, built, as_of),

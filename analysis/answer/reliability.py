@@ -28,16 +28,13 @@ from analysis.statistics.trend import p_chart
 from settings import Settings, known_tiers
 
 
-def reliability_section(
-    rows: list[Row], totals: Row, clocks: list[Row], properties: Row, settings: Settings
-) -> Reliability:
+def reliability_section(rows: list[Row], totals: Row, clocks: list[Row], settings: Settings) -> Reliability:
     """What became of the bookings by tier and overall, and whether each rate passes its threshold.
 
     Args:
         rows: rows of `reliability_counts`.
-        totals: the rows of `session_counts`, `double_booking_counts` and `unknown_counts` in one.
+        totals: the rows of `session_counts`, `double_booking_counts`, `unknown_counts` and `property_counts` in one.
         clocks: rows of `clock_counts`.
-        properties: the row of `property_counts`.
     """
     figures = _figures(rows)
     ended = totals["sessions"] - totals["running"]
@@ -82,11 +79,11 @@ def reliability_section(
             for row in sorted(clocks, key=lambda row: row["event_type"])
         ],
         "tracking_plan": {
-            "agreed_starts": properties["agreed_starts"],
-            "requested_durations": properties["requested_durations"],
-            "named_cancellers": properties["named_cancellers"],
-            "cancellation_reasons": properties["cancellation_reasons"],
-            "ends_by_duration": properties["ends_by_duration"],
+            "agreed_starts": totals["agreed_starts"],
+            "requested_durations": totals["requested_durations"],
+            "named_cancellers": totals["named_cancellers"],
+            "cancellation_reasons": totals["cancellation_reasons"],
+            "ends_by_duration": totals["ends_by_duration"],
         },
         "checks": checks,
         "verdict": _verdict([check["status"] for check in checks if check["decides"]]),
