@@ -209,6 +209,7 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
         settings = connection.execute(f"SELECT setting, value FROM {reference}.settings").fetchall()
         definitions = dict(connection.execute(f"SELECT module, checksum FROM {reference}.definitions").fetchall())
         evaluated = connection.execute(f"SELECT dimension, checksum FROM {reference}.dimension_definitions").fetchall()
+        planned = {dimension: definitions.pop(dimension) for dimension, _ in evaluated}
         taken_in = _taken_in(connection, name, bookings[0], sessions[0])
         (newest_load,) = one_row(connection, "SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
         reports_are_behind = _are_reports_behind(connection, name, max(bookings[0], sessions[0]))
@@ -221,7 +222,7 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
         max(bookings[0], sessions[0]) if taken_in["waiting_events"] else newest_load,
         taken_in,
         reports_are_behind,
-        sorted(dimension for dimension, checksum in evaluated if definitions.pop(dimension) != checksum),
+        sorted(dimension for dimension, checksum in evaluated if planned[dimension] != checksum),
         _shares_dimensions(connection, name),
         {setting: json.loads(value) for setting, value in settings},
         definitions,
