@@ -8,15 +8,12 @@ from typing import Any
 
 import duckdb
 from sqlglot import exp
-from sqlmesh import Context
+from sqlmesh import Context, Snapshot
 from sqlmesh.core import constants
 from sqlmesh.core.config import Config
 from sqlmesh.core.console import NoopConsole, set_console
 from sqlmesh.core.context_diff import ContextDiff
 from sqlmesh.core.notification_target import GenericNotificationTarget, NotificationEvent
-from sqlmesh.core.snapshot import Snapshot
-from sqlmesh.core.snapshot.definition import Interval
-from sqlmesh.core.snapshot.execution_tracker import QueryExecutionStats
 from sqlmesh.utils.concurrency import NodeExecutionFailedError
 from sqlmesh.utils.errors import AuditError, SQLMeshError
 
@@ -45,7 +42,7 @@ class _Recorder(NoopConsole):
     def update_snapshot_evaluation_progress(
         self,
         snapshot: Snapshot,
-        interval: Interval,
+        interval: tuple[int, int],
         batch_idx: int,
         duration_ms: int | None,
         num_audits_passed: int,
@@ -53,7 +50,7 @@ class _Recorder(NoopConsole):
         *_: Any,
         **more: Any,
     ) -> None:
-        stats: QueryExecutionStats | None = more.get("execution_stats")
+        stats = more.get("execution_stats")
         self.run.add_model(
             _model_name(snapshot.name),
             seconds=(duration_ms or 0) / 1000,
