@@ -22,7 +22,7 @@ from command_options import (
 )
 from errors import MentorAnalyticsError, SettingsError
 from settings import Settings, load_settings, project_version
-from trial_command import Trial, trial_options, trial_text
+from trial_command import Trial, run_trial, trial_options
 
 if TYPE_CHECKING:
     from pipeline.run_log import Run
@@ -181,7 +181,7 @@ def answer_command(
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     if trial:
-        click.echo(trial_text(trial, settings, environment, as_of, asked, output, colour), nl=False)
+        click.echo(run_trial(trial, settings, environment, as_of, asked, output, colour), nl=False)
         return
     document = answer_from_warehouse(settings, environment, as_of, full or output == "json", asked)
     click.echo(answer_text(document, settings, output, full, colour), nl=False)

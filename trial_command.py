@@ -107,7 +107,7 @@ def _check_trial(
         raise click.UsageError("a test is printed as table, json or markdown; CSV is what --allocation writes")
 
 
-def trial_text(
+def run_trial(
     trial: Trial,
     settings: Settings,
     environment: str,
@@ -127,16 +127,17 @@ def trial_text(
         SettingsError, SourceError, WarehouseError: as `warehouse.trial`.
         ReportError: the random list cannot be written, or there is none, since the plan has no number of users.
     """
-    from presentation.trial import outcome_text, plan_text, write_allocation
+    from presentation.sections.trial import trial_outcome, trial_plan
+    from presentation.trial import trial_text, write_allocation
     from warehouse.trial import outcome_from_warehouse, plan_from_warehouse
 
     if trial.outcome and trial.start:
         outcome = outcome_from_warehouse(settings, environment, as_of, trial.outcome, trial.start, asked)
-        return outcome_text(outcome, settings, output, colour)
+        return trial_text(outcome, trial_outcome, settings, output, colour)
     plan = plan_from_warehouse(settings, environment, as_of, trial.difference, asked)
     if trial.allocation:
         from analysis.answer.trial import allocation
 
         write_allocation(trial.allocation, allocation(plan, trial.seed), trial.seed)
         click.echo(f"wrote {trial.allocation}", err=True)
-    return plan_text(plan, settings, output, colour)
+    return trial_text(plan, trial_plan, settings, output, colour)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from presentation.document import Row, settings_of
+from presentation.renderers import as_text
 from presentation.sections import sections
 from presentation.verdict import headline, question
 from settings import Settings
@@ -24,10 +25,4 @@ def answer_text(document: Row, settings: Settings, output: str, full: bool, colo
         from presentation.renderers.csv import as_csv, rebooking_csv
 
         return as_csv(document, content) if full else rebooking_csv(document)
-    if output == "markdown":
-        from presentation.renderers.markdown import as_markdown
-
-        return as_markdown(question(document), content)
-    from presentation.renderers.terminal import as_terminal
-
-    return as_terminal(content, colour)
+    return as_text(question(document), content, output, colour)

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from errors import ReportError
 from presentation.content import Section
-from presentation.document import settings_of
+from presentation.document import Row, settings_of
+from presentation.renderers import as_text
 from presentation.renderers.csv import csv_text
-from presentation.sections.trial import trial_outcome, trial_plan, trial_question
+from presentation.sections.trial import trial_question
 from settings import Settings
 
 
-def plan_text(plan: Mapping[str, Any], settings: Settings, output: str, colour: bool) -> str:
-    """The plan of a trial as `table`, `json` or `markdown`.
+def trial_text(
+    document: Mapping[str, Any],
+    sections: Callable[[Row, Settings], list[Section]],
+    settings: Settings,
+    output: str,
+    colour: bool,
+) -> str:
+    """The plan or the outcome of a trial as `table`, `json` or `markdown`.
 
     Args:
-        plan: a `TrialPlan`.
+        document: a `TrialPlan` or a `TrialOutcome`.
+        sections: what is said of it, of `presentation.sections.trial`.
         colour: of a table.
     """
-    document = dict(plan)
-    return _text(document, trial_plan(document, settings_of(document, settings)), output, colour)
-
-
-def outcome_text(outcome: Mapping[str, Any], settings: Settings, output: str, colour: bool) -> str:
-    """The outcome of a trial as `table`, `json` or `markdown`.
-
-    Args:
-        outcome: a `TrialOutcome`.
-        colour: of a table.
-    """
-    document = dict(outcome)
-    return _text(document, trial_outcome(document, settings_of(document, settings)), output, colour)
+    row = dict(document)
+    if output == "json":
+        return json.dumps(row, indent=2) + "\n"
+    return as_text(trial_question(row), sections(row, settings_of(row, settings)), output, colour)
 
 
 def write_allocation(path: Path, arms: Sequence[str], seed: int) -> None:
@@ -54,15 +53,3 @@ def write_allocation(path: Path, arms: Sequence[str], seed: int) -> None:
         raise ReportError(f"{path} is there already; name another file with --allocation") from None
     except OSError as error:
         raise ReportError(f"{path} cannot be written: {error.strerror or error}") from None
-
-
-def _text(document: dict[str, Any], content: list[Section], output: str, colour: bool) -> str:
-    if output == "json":
-        return json.dumps(document, indent=2) + "\n"
-    if output == "markdown":
-        from presentation.renderers.markdown import as_markdown
-
-        return as_markdown(trial_question(document), content)
-    from presentation.renderers.terminal import as_terminal
-
-    return as_terminal(content, colour)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from presentation.content import Interval, written
 from presentation.document import Row, group_names
-from presentation.wording import CHECK_NAMES, from_mentors
+from presentation.wording import CHECK_NAMES, count_of, from_mentors
 
 
 def question(document: Row) -> str:
@@ -51,7 +51,7 @@ def spoken_of(document: Row) -> str:
         return f"No event yet, environment {parameters['environment']}."
     ago = datetime.fromisoformat(parameters["answered_at"]) - datetime.fromisoformat(parameters["as_of"])
     days, hours = abs(ago).days, abs(ago).seconds // 3600
-    length = f"{days:,} day{'s' * (days != 1)}" if days else f"{hours} hour{'s' * (hours != 1)}"
+    length = count_of(days, "day") if days else count_of(hours, "hour")
     when = f"{length} {'ahead of this clock' if ago < timedelta(0) else 'ago'}"
     return f"As of {parameters['as_of']}, {when}, environment {parameters['environment']}."
 

@@ -18,17 +18,17 @@ CHECK_NAMES = {
 STRATA_NAMES = {"company": "same company", "month": "same first month", "company_size": "same company size"}
 
 
-def p_in_words(value: float, is_shown: bool) -> str:
-    """What the p-value says of chance, in words; `is_shown`: it lies below the significance level."""
+def p_in_words(value: float, is_shown: bool, alternative: str = "be chance") -> str:
+    """What the p-value says of the alternative, in words; `is_shown`: it lies below the significance level."""
     size = "p < 0.0001" if value < 0.0001 else f"p = {written('p_value', value)}"
     if not is_shown:
-        return f"could well be chance ({size})"
-    return f"very unlikely to be chance ({size})" if value < 0.01 else f"unlikely to be chance ({size})"
+        return f"could well {alternative} ({size})"
+    return f"{'very ' if value < 0.01 else ''}unlikely to {alternative} ({size})"
 
 
 def from_mentors(value: float, is_shown: bool) -> str:
     """What the p-value of a comparison by mentor says, in words; `is_shown`: it lies below the significance level."""
-    return p_in_words(value, is_shown).replace("be chance", "come from which mentors happen to be in which tier")
+    return p_in_words(value, is_shown, "come from which mentors happen to be in which tier")
 
 
 def chance(subject: str, p_value: float, settings: Settings) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from presentation.content import Block, Column, Figure, Interval, Points, Section, Share, Table, written
+from presentation.columns import difference_cells, difference_columns, rate_cells, rate_columns
+from presentation.content import Block, Column, Figure, Points, Section, Share, Table, written
 from presentation.document import SHOWN_MONTHS, Row, name_of, named_rows, shortened
 from presentation.wording import against, chance, facts_in_words, interval_at
 from settings import Settings
@@ -26,7 +27,8 @@ def cohorts(document: Row, settings: Settings) -> Section:
         return [[month, *(_rate(by_month[month][name]) for name in names)] for month in some]
 
     def counts(some: list[str]) -> list[list[Any]]:
-        return [[month, name, *_counts(by_month[month][name])] for month in some for name in names]
+        rows = [(month, name, by_month[month][name]) for month in some for name in names]
+        return [[month, name, *rate_cells(row), row["mature_users"]] for month, name, row in rows]
 
     drawn, _ = shortened(part["groups"], lambda row: row["month"], SHOWN_MONTHS)
     described = facts_in_words(
@@ -50,10 +52,7 @@ def cohorts(document: Row, settings: Settings) -> Section:
             [
                 Column("month"),
                 Column("tier"),
-                Column("users", "count"),
-                Column("rebooked", "count"),
-                Column("rate", "rate"),
-                Column(interval_at(settings), "rate"),
+                *rate_columns(settings),
                 Column("mature users", "count"),
             ],
             counts(shown),
@@ -71,19 +70,10 @@ def _differences(document: Row, settings: Settings) -> Table:
         Column("month"),
         Column("mentors a", "count"),
         Column("mentors b", "count"),
-        Column("points", "points"),
-        Column(interval_at(settings), "points"),
-        Column("p", "p_value"),
+        *difference_columns(settings),
     ]
     rows = [
-        [
-            row["month"],
-            row["group_a_mentors"],
-            row["group_b_mentors"],
-            row["difference"],
-            Interval(row["difference_ci_low"], row["difference_ci_high"]),
-            row["p_value"],
-        ]
+        [row["month"], row["group_a_mentors"], row["group_b_mentors"], *difference_cells(row)]
         for row in document["cohorts"]["differences"]
     ]
     caption = f"{against(document)} in each mature month"
@@ -95,11 +85,6 @@ def _rate(row: Row) -> Share | str | None:
     if not row["users"]:
         return None
     return Share(row["rate"], row["users"]) if row["is_mature"] else TOO_EARLY
-
-
-def _counts(row: Row) -> list[Any]:
-    interval = Interval(row["ci_low"], row["ci_high"])
-    return [row["users"], row["rebooked"], row["rate"], interval, row["mature_users"]]
 
 
 def _too_early(document: Row) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from presentation.content import Column, Interval, Section, Table, written
+from presentation.columns import difference_cells, difference_columns
+from presentation.content import Column, Section, Table, written
 from presentation.document import Row
-from presentation.wording import interval_at
 from settings import Settings
 
 
@@ -13,21 +13,9 @@ def pairs(document: Row, settings: Settings) -> Section:
     table = Table(
         "pairwise",
         "Difference of one tier from another; adjusted (Holm): allows for the number of pairs",
+        [Column("tiers"), *difference_columns(settings), Column("p, adjusted", "p_value")],
         [
-            Column("tiers"),
-            Column("points", "points"),
-            Column(interval_at(settings), "points"),
-            Column("p", "p_value"),
-            Column("p, adjusted", "p_value"),
-        ],
-        [
-            [
-                f"{row['tier_a']} against {row['tier_b']}",
-                row["difference"],
-                Interval(row["difference_ci_low"], row["difference_ci_high"]),
-                row["p_value"],
-                row["p_value_holm"],
-            ]
+            [f"{row['tier_a']} against {row['tier_b']}", *difference_cells(row), row["p_value_holm"]]
             for row in document["pairwise"]
         ],
     )

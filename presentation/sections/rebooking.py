@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from presentation.columns import difference_cells, difference_columns, rate_cells, rate_columns
 from presentation.content import Block, Column, Figure, Interval, Section, Table
 from presentation.document import Row, named_rows
 from presentation.wording import (
@@ -51,24 +52,13 @@ def rates(document: Row, settings: Settings, approach: str) -> list[Block]:
     title = f"Users who rebook{within(document)}, by {approach} and tier of the mentor, with {interval_at(settings)}s"
     columns = [
         Column("tier"),
-        Column("users", "count"),
-        Column("rebooked", "count"),
-        Column("rate", "rate"),
-        Column(interval_at(settings), "rate"),
+        *rate_columns(settings),
         Column("mature users", "count"),
         Column("mature rate", "rate"),
         Column("may yet rebook", "count", is_essential=False),
     ]
     cells = [
-        [
-            name,
-            *(row[field] for field in ("users", "rebooked", "rate")),
-            Interval(row["ci_low"], row["ci_high"]),
-            row["mature_users"],
-            row["mature_rate"],
-            row["may_yet_rebook"],
-        ]
-        for name, row in rows
+        [name, *rate_cells(row), row["mature_users"], row["mature_rate"], row["may_yet_rebook"]] for name, row in rows
     ]
     described = facts_in_words((name, rate_in_words(row)) for name, row in rows)
     name = f"rebooking_{approach}"
@@ -86,9 +76,7 @@ def _difference(document: Row, rows: dict[str, Row], settings: Settings) -> Tabl
         Column("counted"),
         Column("mentors a", "count", is_essential=False),
         Column("mentors b", "count", is_essential=False),
-        Column("points", "points"),
-        Column(interval_at(settings), "points"),
-        Column("p", "p_value"),
+        *difference_columns(settings),
         Column("p, standardised", "p_value", is_essential=False),
         Column("shows", "status"),
         Column("p if independent", "p_value"),
@@ -96,9 +84,11 @@ def _difference(document: Row, rows: dict[str, Row], settings: Settings) -> Tabl
     cells = [
         [
             f"by {approach}",
-            *(row[field] for field in ("group_a_mentors", "group_b_mentors", "difference")),
-            Interval(row["difference_ci_low"], row["difference_ci_high"]),
-            *(row[field] for field in ("p_value", "p_value_standardised", "conclusion")),
+            row["group_a_mentors"],
+            row["group_b_mentors"],
+            *difference_cells(row),
+            row["p_value_standardised"],
+            row["conclusion"],
             row["if_independent"]["p_value"],
         ]
         for approach, row in rows.items()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from presentation.content import Block, Column, Figure, Interval, Points, Section, Table, written
+from presentation.columns import difference_cells, difference_columns
+from presentation.content import Block, Column, Figure, Points, Section, Table, written
 from presentation.document import Row
 from presentation.verdict import robustness
 from presentation.wording import against, difference_in_words, facts_in_words, interval_at
@@ -20,18 +21,14 @@ def sensitivity(document: Row, settings: Settings) -> Section:
         [
             Column("way of counting"),
             *(Column(f"{count} {group[-1]}", "count", is_essential=False) for group, count in counts),
-            Column("points", "points"),
-            Column(interval_at(settings), "points"),
-            Column("p", "p_value"),
+            *difference_columns(settings),
             Column("conclusion", "status"),
         ],
         [
             [
                 row["name"],
                 *(row[f"{group}_{count}"] for group, count in counts),
-                row["difference"],
-                Interval(row["difference_ci_low"], row["difference_ci_high"]),
-                row["p_value"],
+                *difference_cells(row),
                 row["conclusion"],
             ]
             for row in rows
