@@ -124,6 +124,19 @@ def published(refreshed: Path, warehouse: Path) -> Path:
     return warehouse
 
 
+@pytest.fixture(scope="session")
+def connection() -> Iterator:
+    """An engine that holds `small_marts`, which `small_answers.document_of` fills anew for each document."""
+    import ibis
+
+    from tests import small_marts
+
+    connection = ibis.duckdb.connect()
+    small_marts.create(connection.con)
+    yield connection
+    connection.disconnect()
+
+
 @pytest.fixture
 def real_data() -> Path:
     """The folder of real files; tests that use it are marked `real_data`."""

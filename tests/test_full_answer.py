@@ -6,10 +6,8 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import ibis
 import pytest
 
 from analysis.answer.robustness import robustness_section
@@ -24,14 +22,6 @@ from settings import PROJECT_ROOT, known_tiers, load_settings
 from tests import small_marts
 from tests.small_answers import CASES, MENTORS, booking, day, document_of, filled, session, user
 from tests.test_answer import run
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[ibis.BaseBackend]:
-    connection = ibis.duckdb.connect()
-    small_marts.create(connection.con)
-    yield connection
-    connection.disconnect()
 
 
 def as_text(document: dict) -> str:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 
-import ibis
 import pytest
 
-from tests import small_marts
 from tests.small_answers import CASES, document_of
 
 
 @pytest.fixture(scope="session")
-def documents() -> Iterator[dict[str, dict]]:
+def documents(connection) -> dict[str, dict]:
     """Those below; not to be changed."""
-    connection = ibis.duckdb.connect()
-    small_marts.create(connection.con)
-    yield {name: document_of(connection, CASES[name]) for name in ("busy", "nothing at all")}
-    connection.disconnect()
+    return {name: document_of(connection, CASES[name]) for name in ("busy", "nothing at all")}
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import ibis
 import pytest
 
 from presentation.document import settings_of
@@ -12,19 +9,10 @@ from presentation.renderers.terminal import as_terminal
 from presentation.sections import sections
 from presentation.verdict import headline, reliability_sentence
 from settings import load_settings
-from tests import small_marts
 from tests.small_answers import MENTORS, booking, day, document_of, filled, session, user
 
 GOLD = [row["mentor_id"] for row in MENTORS if row["tier"] == "Gold"]
 SILVER = [row["mentor_id"] for row in MENTORS if row["tier"] == "Silver"]
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[ibis.BaseBackend]:
-    connection = ibis.duckdb.connect()
-    small_marts.create(connection.con)
-    yield connection
-    connection.disconnect()
 
 
 def counted(returns: dict[str, tuple[int, int]], at: float = 10) -> list[dict]:

@@ -10,7 +10,6 @@ import csv
 import io
 from html.parser import HTMLParser
 
-import ibis
 import pytest
 from markdown_it import MarkdownIt
 
@@ -23,17 +22,14 @@ from presentation.renderers.markdown import as_markdown
 from presentation.renderers.terminal import as_terminal
 from presentation.sections import sections
 from settings import load_settings
-from tests import small_marts
 from tests.small_answers import MENTORS, day, document_of, filled, session
 
 NAMES = ["x|<b>y</b>", "`a` *b* _c_ [d](e) ![f](g) <img src=x>", "=1+1", "\x1b[31mred\x1b[0m", "</title><script>"]
 
 
 @pytest.fixture(scope="module")
-def document() -> dict:
+def document(connection) -> dict:
     """Every name is that of a mentor whom somebody came to."""
-    connection = ibis.duckdb.connect()
-    small_marts.create(connection.con)
     tables = filled([session(number, number, day(number)) for number, _ in enumerate(NAMES)])
     for row in tables["fct_sessions"]:
         row["mentor_id"] = NAMES[row["user_id"]]
