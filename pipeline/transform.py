@@ -108,7 +108,7 @@ def transform(settings: Settings, environment: str, on_step: Callable[[str], Non
         run: gets every model, every failed audit and every warning, as far as it came.
 
     Returns:
-        How the environment stands; behind only where it waits for a run of prod.
+        How the environment stands; behind only where a run of its own cannot help, see `Environment.remarks`.
 
     Raises:
         TransformError: a model or a blocking audit failed, or the environment is behind after all.
@@ -124,10 +124,10 @@ def transform(settings: Settings, environment: str, on_step: Callable[[str], Non
     try:
         is_done = _run(config, environment)
         state = _state(settings, environment)
-        if is_done and _could_run_on(state):
+        if is_done and state.can_catch_up:
             is_done = _run(config, environment, is_later=True)
             state = _state(settings, environment)
-            if is_done and _could_run_on(state):
+            if is_done and state.can_catch_up:
                 raise TransformError(
                     f"SQLMesh ran {environment} and it is behind all the same; to build its facts anew run: "
                     f"sqlmesh plan {environment} --restate-model marts.fct_bookings --restate-model marts.fct_sessions"
@@ -166,10 +166,6 @@ def _run(config: Config, environment: str, is_later: bool = False) -> bool:
 def _state(settings: Settings, environment: str) -> Environment:
     with connect(settings.warehouse, read_only=True) as connection:
         return read_environment(connection, environment)
-
-
-def _could_run_on(state: Environment) -> bool:
-    return state.is_behind and not state.waits_for_prod
 
 
 def _one_line(console: _Recorder, fallback: str) -> str:

@@ -63,6 +63,9 @@ class Warehouse:
     def context(self) -> Iterator[Context]:
         config = build_config(self.settings, self.root)
         config.ignore_patterns = [*config.ignore_patterns, "tests/*"]
+        if self.root != PROJECT_ROOT:
+            # SQLMesh keeps rendered queries by the code below the root, where a copy has no `analysis`.
+            config.cache_dir = str(self.root.parent / ".cache")
         context = Context(paths=[str(self.root)], config=config)
         try:
             yield context
@@ -78,6 +81,11 @@ class Warehouse:
         """`sqlmesh run ENVIRONMENT --ignore-cron`."""
         with self.context() as context:
             assert not context.run(environment, ignore_cron=True, **options).is_failure
+
+    def invalidate(self, environment: str) -> None:
+        """`sqlmesh invalidate ENVIRONMENT`."""
+        with self.context() as context:
+            context.invalidate_environment(environment)
 
     def rebuilt(self, folder: Path) -> Warehouse:
         """What SQLMesh builds of the same `raw` from nothing, by the same working tree."""

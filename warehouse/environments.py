@@ -42,6 +42,7 @@ class Environment:
         reports_are_behind: a report was built before a load that the facts and dimensions hold.
         stale_dimensions: the dimensions whose rows are of an earlier definition than the one that was planned last.
         shares_dimensions: its users and mentors are those of prod, which SQLMesh brings forward with prod alone.
+        is_promoted: prod has a table of which this one shows a copy of its own, which SQLMesh brings forward no more.
         settings: what its facts and reports were built with, by the names of settings.toml.
         definitions: the checksums of the metrics that its reports were built with, by module.
     """
@@ -53,6 +54,7 @@ class Environment:
     reports_are_behind: bool
     stale_dimensions: list[str]
     shares_dimensions: bool
+    is_promoted: bool
     settings: dict[str, Any]
     definitions: dict[str, str]
 
@@ -67,9 +69,22 @@ class Environment:
         return (
             self.is_behind
             and self.shares_dimensions
+            and not self.is_promoted
             and not self.reports_are_behind
             and self.taken_in["waiting_events"] == 0
         )
+
+    @property
+    def can_catch_up(self) -> bool:
+        """Whether it is behind and a run of its own helps."""
+        return self.is_behind and not self.waits_for_prod and not self.is_promoted
+
+    @property
+    def catch_up_commands(self) -> str:
+        """What brings it up to date."""
+        if self.is_promoted:
+            return f"sqlmesh invalidate {self.name}, then {plan_command(self.name)}"
+        return f"{COMMAND} transform --env {'prod' if self.waits_for_prod else self.name}"
 
     def remarks(self, settings: Settings, definitions: dict[str, str], asked: Collection[str] = ()) -> list[str]:
         """What its reader has to know, one line each: what waits, and what is otherwise here than it was built with.
@@ -78,8 +93,7 @@ class Environment:
             asked: settings that may differ, because somebody asks what would be.
         """
         lines = []
-        runs_in = "prod" if self.waits_for_prod else self.name
-        run = f"{COMMAND} transform --env {runs_in}"
+        run = self.catch_up_commands
         if self.taken_in["waiting_loads"]:
             loads, events = self.taken_in["waiting_loads"], self.taken_in["waiting_events"]
             lines.append(
@@ -223,7 +237,7 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
         taken_in,
         reports_are_behind,
         sorted(dimension for dimension, checksum in evaluated if planned[dimension] != checksum),
-        _shares_dimensions(connection, name),
+        *_shared_with_prod(connection, name),
         {setting: json.loads(value) for setting, value in settings},
         definitions,
     )
@@ -324,19 +338,30 @@ def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> 
     return waiting
 
 
-def _shares_dimensions(connection: duckdb.DuckDBPyConnection, environment: str) -> bool:
-    """Whether the views of users and mentors of an environment are those of prod, on the same tables."""
+def _shared_with_prod(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[bool, bool]:
+    """Whether its users and mentors are prod's, and whether a table of its own is the copy of one that prod has by now.
+
+    SQLMesh gives an environment copies, named `TABLE__dev`, of what may not be deployed as it is. Once the same
+    version is promoted, it evaluates the table alone, and the views of the environment stay where they are.
+    """
     if environment == "prod":
-        return False
-    tables = {
-        row
-        for name in ("prod", environment)
-        for row in connection.execute(f"""
-            SELECT view_name, REGEXP_EXTRACT(sql, ' FROM (.*)', 1) FROM duckdb_views()
-            WHERE schema_name = '{schema("marts", name)}' AND view_name IN ('dim_users', 'dim_mentors')
+        return False, False
+    in_prod, own = (_tables(connection, name) for name in ("prod", environment))
+    dimensions = ("dim_users", "dim_mentors")
+    return (
+        all(own.get(name) == in_prod.get(name) for name in dimensions),
+        any(table == f"{in_prod.get(name)}__dev" for name, table in own.items()),
+    )
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[str, str]:
+    """The table behind each view of marts and reports."""
+    return dict(
+        connection.execute(f"""
+            SELECT view_name, REGEXP_EXTRACT(sql, ' FROM ([^;]*)', 1) FROM duckdb_views()
+            WHERE schema_name IN ('{schema("marts", environment)}', '{schema("reports", environment)}')
         """).fetchall()
-    }
-    return len(tables) == 2
+    )
 
 
 def _newest_in(connection: duckdb.DuckDBPyConnection, dimension: str) -> int:

@@ -236,6 +236,34 @@ def test_users_and_mentors_of_prod_reach_an_environment_that_shares_them_with_a_
     assert users_of(answer(bare.file, "--env", "dev"), "Bronze") == (3, 3)
 
 
+def test_an_environment_whose_own_tables_were_promoted_says_that_it_has_to_be_made_anew(bare, tmp_path):
+    """SQLMesh evaluates prod's table from then on and leaves the copy that dev shows: dev said to run dev, for ever."""
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    # Facts read the mentors, whose kind is forward-only: what depends on them gets a copy in dev.
+    bare.root = copy_of_models(tmp_path / "edited")
+    model = bare.root / "models" / "staging" / "stg_mentors.sql"
+    change = "CASE WHEN mentor_id = 'M-2' THEN 'Gold' ELSE tier END::TEXT AS tier"
+    model.write_text(model.read_text().replace("  tier::TEXT AS tier", f"  {change}"))
+    bare.changes = {"default_session_minutes": 45}
+    bare.plan("dev")
+    bare.plan("prod")
+    assert not bare.environment("dev").is_behind
+    refresh(bare, came_back(range(1, 5)))
+    told = "dev is behind by 1 load with 4 events; to catch up run: sqlmesh invalidate dev, then sqlmesh plan dev"
+    assert answer(bare.file, "--env", "dev")["warnings"][0] == told
+    transformed = run(bare.file, "transform", "--env", "dev").stderr
+    assert told in transformed
+    assert "up to date" not in transformed
+    bare.invalidate("dev")
+    bare.plan("dev")
+    assert not bare.environment("dev").is_behind
+    assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (4, 4)
+    bare.ingest(came_back(range(1, 7)))
+    bare.run("dev")
+    assert bare.environment("dev").taken_in["waiting_events"] == 0
+
+
 def test_a_promoted_change_of_a_dimension_shows_after_a_run_and_is_told_of_until_then(bare, tmp_path):
     """Every load was held, so `transform` said "nothing new" and ran nothing; and no answer said so."""
     bare.ingest(came_back(range(1, 5)))
