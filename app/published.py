@@ -94,13 +94,13 @@ def _settings_as_built(published_state: State, parameters: str, _settings: Setti
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _environments(published_state: State, _settings: Settings) -> list[str]:
-    return answers.environments(_settings.warehouse)
+    return answers.environments(_settings)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _rejected_rows(published_state: State, _settings: Settings) -> pl.DataFrame:
     columns = {"load_id": pl.Int64, "file": pl.String, "position": pl.Int64, "reason": pl.String, "raw_text": pl.String}
-    rows = loads.rejected_rows(_settings.warehouse)
+    rows = loads.rejected_rows(_settings)
     return pl.DataFrame(rows, schema=columns, orient="row").sort(
         "load_id", "file", "position", descending=[True, False, False]
     )

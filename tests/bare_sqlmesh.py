@@ -14,6 +14,7 @@ import duckdb
 from sqlmesh import Context
 
 from config import build_config
+from engines.duckdb import DuckDBReader
 from ingest.load import Load
 from settings import PROJECT_ROOT, Settings, load_settings
 from tests import reference
@@ -107,7 +108,7 @@ class Warehouse:
 
     def environment(self, name: str = "prod") -> Environment:
         with duckdb.connect(str(self.file), read_only=True) as connection:
-            return read_environment(connection, name)
+            return read_environment(DuckDBReader(connection, str(self.file)), name)
 
     def facts(self, environment: str = "prod") -> dict[str, list[tuple]]:
         """The rows of the facts, sorted, in the columns that `expected_facts` has."""

@@ -10,13 +10,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from engines.duckdb.connection import connect
 from errors import SettingsError
 from presentation.listings import differences
 from presentation.renderers.csv import rebooking_csv, spreadsheet_safe
 from settings import PROJECT_ROOT, load_settings
 from tests.conftest import event, ingest
 from tests.test_answer import run
-from warehouse.connection import connect
 
 INJECTIONS = ["x'; DROP TABLE raw.users; --", 'prod"; DROP SCHEMA marts CASCADE; --', "../prod", "Prod", ""]
 
