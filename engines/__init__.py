@@ -8,6 +8,10 @@ from settings import Settings
 
 def engine_of(settings: Settings) -> Engine:
     """The engine that the setting `gateway` names; what it needs is imported now, and of no other engine."""
+    if settings.gateway == "postgres":
+        from engines.postgres import Postgres
+
+        return Postgres()
     from engines.duckdb import DuckDB
 
     return DuckDB()

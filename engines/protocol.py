@@ -61,6 +61,9 @@ class Loading(Protocol):
 
     connection: duckdb.DuckDBPyConnection
 
+    def create(self, tables: str) -> None:
+        """Make the tables where they are not there yet; `tables` is SQL that does."""
+
     def provide(self, table: str, key: str, keys: str) -> None:
         """Have in `raw` what the warehouse holds of a table, at least for the given keys.
 
@@ -120,7 +123,7 @@ class Engine(Protocol):
         """The published state.
 
         Args:
-            makes_tables: tables of rows at hand are asked about too.
+            makes_tables: what is asked in several steps keeps some of them as temporary tables.
 
         Raises:
             WarehouseError: there is none, or it cannot be opened.

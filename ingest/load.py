@@ -87,7 +87,7 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
         connection = raw.connection
         reader = DuckDBReader(connection, str(state.settings.warehouse))
         refuse_earlier_version(reader)
-        connection.execute(RAW_TABLES)
+        raw.create(RAW_TABLES)
         _set_loaded_at(connection)
         # Read before the transaction: what is not committed yet DuckDB scans with one thread.
         notes: dict[int, list[str]] = {}

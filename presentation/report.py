@@ -51,7 +51,7 @@ def read_report(settings: Settings, environment: str, as_of: str | None, asked: 
         SettingsError: `as_of` is no time.
         WarehouseError: there is no warehouse, it is locked, or the environment was never built.
     """
-    with engine_of(settings).reading(settings) as reader:
+    with engine_of(settings).reading(settings, makes_tables=True) as reader:
         document: Row = {**read_answer(reader, settings, environment, as_of, full=True, asked=asked)}
         return Report(document, settings_of(document, settings), load_history(reader), project_version())
 

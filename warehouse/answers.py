@@ -72,7 +72,7 @@ def answer_from_warehouse(
         WarehouseError: there is no warehouse, it is locked, or the environment was never built.
     """
     parse_as_of(as_of)
-    with engine_of(settings).reading(settings) as reader:
+    with engine_of(settings).reading(settings, makes_tables=True) as reader:
         return read_answer(reader, settings, environment, as_of, full, asked, now)
 
 
@@ -126,7 +126,7 @@ def differences(settings: Settings, base: str, other: str, as_of: str | None) ->
         SettingsError, WarehouseError: as `answer_from_warehouse`.
     """
     moment = parse_as_of(as_of)
-    with engine_of(settings).reading(settings) as reader:
+    with engine_of(settings).reading(settings, makes_tables=True) as reader:
         both = [read_environment(reader, environment) for environment in (base, other)]
         remarks = [
             line

@@ -42,7 +42,7 @@ def plan_from_warehouse(
     def work(table: Callable[[str], ibis.Table], question: Settings, built: Built) -> TrialPlan:
         return trial_plan(table, question, built, moment, difference)
 
-    with engine_of(settings).reading(settings) as reader:
+    with engine_of(settings).reading(settings, makes_tables=True) as reader:
         return read_document(reader, settings, read_environment(reader, environment), moment, asked, work)
 
 

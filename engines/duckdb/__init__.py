@@ -72,6 +72,9 @@ class _Loading:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
 
+    def create(self, tables: str) -> None:
+        self.connection.execute(tables)
+
     def provide(self, table: str, key: str, keys: str) -> None:
         """Nothing to do."""
 

@@ -1,0 +1,159 @@
+"""PostgreSQL: a refresh is one transaction, with the rows, the models, the audits and SQLMesh's state in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engines.postgres.connection import connect, interruptible_queries, libraries, lost, told
+from engines.postgres.connection import place as described_place
+from engines.postgres.reader import PostgresReader
+from engines.protocol import Say
+from errors import WarehouseError
+from settings import Settings
+
+if TYPE_CHECKING:
+    from sqlmesh import Context
+    from sqlmesh.core.config import Config, GatewayConfig
+
+    from engines.postgres.loading import PostgresLoading
+
+_POLL_SECONDS = 0.2
+# Of the lock that writers of one database share.
+_LOCK = 0x6D656E746F72
+
+
+class PostgresState:
+    """The transaction of one refresh: what SQLMesh does and what is loaded goes by the one connection of `adapter`."""
+
+    def __init__(self, settings: Settings, adapter: Any) -> None:
+        psycopg2, _ = libraries()
+        self.settings = settings
+        self.adapter = adapter
+        self.error: type[Exception] = psycopg2.Error
+
+    def loading(self) -> AbstractContextManager[PostgresLoading]:
+        from engines.postgres.loading import loading
+
+        return loading(self.adapter.connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresReader]:
+        yield PostgresReader(self.adapter.connection)
+
+    @contextmanager
+    def running(self, config: Config) -> Iterator[Context]:
+        from sqlmesh import Context
+        from sqlmesh.core.console import get_console
+        from sqlmesh.core.state_sync import EngineAdapterStateSync
+
+        from engines.postgres.sqlmesh_connection import SharedConnection
+        from settings import PROJECT_ROOT
+
+        connection = config.get_connection(self.settings.gateway)
+        assert isinstance(connection, SharedConnection)
+        connection.share(self.adapter)
+        state_sync = EngineAdapterStateSync(
+            self.adapter,
+            schema=config.get_state_schema(self.settings.gateway),
+            console=get_console(),
+            cache_dir=Path(str(config.cache_dir)),
+        )
+        yield Context(paths=[str(PROJECT_ROOT)], config=config, state_sync=state_sync, concurrent_tasks=1)
+
+
+class Postgres:
+    """The `Engine` of one database."""
+
+    takes_file = False
+
+    def place(self, settings: Settings) -> str:
+        return f"the {described_place()}"
+
+    def gateway(self, settings: Settings) -> GatewayConfig:
+        from sqlmesh.core.config import GatewayConfig
+
+        from engines.postgres.sqlmesh_connection import connection_config
+
+        return GatewayConfig(connection=connection_config())
+
+    def is_there(self, settings: Settings) -> bool:
+        return True
+
+    @contextmanager
+    def reading(self, settings: Settings, makes_tables: bool = False) -> Iterator[PostgresReader]:
+        _, psycopg = libraries()
+        with told("read"), closing(connect(psycopg)) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            # PostgreSQL makes no temporary table in a transaction that only reads.
+            connection.read_only = not makes_tables
+            yield PostgresReader(connection)
+
+    @contextmanager
+    def writing(self, settings: Settings, say: Say, begin_publishing: Callable[[], None]) -> Iterator[PostgresState]:
+        libraries()
+        from engines.postgres.sqlmesh_connection import connection_config
+
+        adapter = connection_config().create_engine_adapter(concurrent_tasks=1)
+        try:
+            with told("written"), interruptible_queries(), adapter.transaction():
+                with adapter.connection.cursor() as cursor:
+                    _lock(cursor, settings, say)
+                try:
+                    yield PostgresState(settings, adapter)
+                except Exception:
+                    if adapter.connection.closed:  # whatever came of it
+                        raise lost("written") from None
+                    raise
+                begin_publishing()
+        finally:
+            adapter.close()
+
+    def discard(self) -> None:
+        """Nothing to do: the server rolls back what a process has not committed."""
+
+    def roll_back(self, settings: Settings, say: Say, begin_publishing: Callable[[], None]) -> None:
+        raise WarehouseError(
+            "PostgreSQL keeps no earlier state to go back to; restore a backup (pg_dump), "
+            "or a changed model by sqlmesh plan"
+        )
+
+    def reset(self, settings: Settings, say: Say, begin_publishing: Callable[[], None]) -> None:
+        from engines.postgres.loading import SCHEMAS, is_ours
+
+        psycopg2, _ = libraries()
+        with told("written"), closing(connect(psycopg2)) as connection, connection, connection.cursor() as cursor:
+            _lock(cursor, settings, say)
+            if not is_ours(cursor):
+                raise WarehouseError(f"there is no warehouse in {self.place(settings)}; nothing to reset")
+            cursor.execute("SELECT nspname FROM pg_namespace")
+            for (name,) in cursor.fetchall():
+                if name.removeprefix("sqlmesh__").split("__")[0] in SCHEMAS:
+                    cursor.execute(f'DROP SCHEMA "{name}" CASCADE')
+            begin_publishing()
+
+
+def _lock(cursor: Any, settings: Settings, say: Say) -> None:
+    """Keep every other writer out until the transaction ends; the server takes the lock from a process that dies."""
+    deadline = time.monotonic() + settings.lock_wait_seconds
+    is_first_try = True
+    while True:
+        cursor.execute(f"SELECT pg_try_advisory_xact_lock({_LOCK})")
+        if cursor.fetchone() == (True,):
+            return
+        cursor.execute(
+            "SELECT usename, backend_start::TIMESTAMP(0) FROM pg_stat_activity JOIN pg_locks USING (pid) "
+            f"WHERE locktype = 'advisory' AND granted AND ((classid::BIGINT << 32) | objid::BIGINT) = {_LOCK}"
+        )
+        holders = cursor.fetchall()
+        who = f"a session of {holders[0][0]} since {holders[0][1]} UTC" if holders else "somebody"
+        holder = f"{who} is writing the {described_place()}"
+        if time.monotonic() >= deadline:
+            raise WarehouseError(f"{holder}; try again when it is done, or end it")
+        if is_first_try:
+            say(f"{holder}; waiting up to {settings.lock_wait_seconds:g} s")
+            is_first_try = False
+        time.sleep(_POLL_SECONDS)
