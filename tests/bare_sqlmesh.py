@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 from sqlmesh import Context
+from sqlmesh.core.config import Config
 
 from config import build_config
 from engines.duckdb import DuckDBReader
@@ -60,14 +61,18 @@ class Warehouse:
         self.write(events, **sources)
         return ingest(self.file, self.data)
 
-    @contextmanager
-    def context(self) -> Iterator[Context]:
+    def config(self) -> Config:
+        """SQLMesh's configuration for the warehouse."""
         config = build_config(self.settings, self.root)
         config.ignore_patterns = [*config.ignore_patterns, "tests/*"]
         if self.root != PROJECT_ROOT:
             # SQLMesh keeps rendered queries by the code below the root, where a copy has no `analysis`.
             config.cache_dir = str(self.root.parent / ".cache")
-        context = Context(paths=[str(self.root)], config=config)
+        return config
+
+    @contextmanager
+    def context(self) -> Iterator[Context]:
+        context = Context(paths=[str(self.root)], config=self.config())
         try:
             yield context
         finally:
