@@ -49,8 +49,8 @@ class _OneLineErrors(click.Group):
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(project_version())
-@click.option("--warehouse", type=click.Path(path_type=Path), help="The warehouse file.")
-@click.option("--gateway", help="The SQLMesh gateway.")
+@click.option("--warehouse", type=click.Path(path_type=Path), help="The warehouse file of DuckDB.")
+@click.option("--gateway", help="The SQLMesh gateway: duckdb or postgres.")
 @click.option(
     "--progress",
     type=click.Choice(["auto", "plain"]),
@@ -64,6 +64,10 @@ def cli(context: click.Context, warehouse: Path | None, gateway: str | None, pro
     if context.invoked_subcommand in UNATTENDED:
         configured_channels()  # a channel set by half is reported before the work, not after it
     context.obj = load_settings(warehouse=absolute(warehouse), gateway=gateway)
+    if warehouse and not engine_of(context.obj).takes_file:
+        raise click.UsageError(
+            f"--warehouse names a file, and the warehouse is {engine_of(context.obj).place(context.obj)}; leave it out"
+        )
 
 
 def _say(line: str) -> None:

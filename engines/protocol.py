@@ -46,6 +46,9 @@ class Reader(Protocol):
     def records(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query, each by the names of its columns; raises as `rows`."""
 
+    def tables(self) -> list[tuple[str, str]]:
+        """Schema and name of every table and view, those too that may not be read."""
+
     def tables_behind(self, schema: str) -> dict[str, str]:
         """The views of a schema by name, each with the table that it shows, alike for alike tables."""
 

@@ -161,10 +161,7 @@ def schema(name: str, environment: str) -> str:
 
 def has_loads(reader: Reader) -> bool:
     """Whether anything was ever loaded into the warehouse."""
-    ((count,),) = reader.rows(
-        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'raw' AND table_name = 'loads'"
-    )
-    return bool(count)
+    return ("raw", "loads") in reader.tables()
 
 
 def refuse_earlier_version(reader: Reader) -> None:
@@ -186,11 +183,9 @@ def refuse_earlier_version(reader: Reader) -> None:
 def environment_names(reader: Reader) -> list[str]:
     """The environments that were built, prod first, the others by name."""
     built = [
-        name.removeprefix("marts").removeprefix("__") or "prod"
-        for (name,) in reader.rows(
-            "SELECT DISTINCT table_schema FROM information_schema.tables "
-            "WHERE table_name = 'fct_sessions' AND table_schema LIKE 'marts%'"
-        )
+        folder.removeprefix("marts").removeprefix("__") or "prod"
+        for folder, name in reader.tables()
+        if name == "fct_sessions" and folder.startswith("marts")
     ]
     return sorted(built, key=lambda name: (name != "prod", name))
 

@@ -42,6 +42,9 @@ class DuckDBReader:
             relation = self.connection.sql(query)
             return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
+    def tables(self) -> list[tuple[str, str]]:
+        return self.connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
+
     def tables_behind(self, schema: str) -> dict[str, str]:
         return dict(
             self.connection.execute(

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from engines.postgres.loading import PostgresLoading
 
 _POLL_SECONDS = 0.2
-# Of the lock that writers of one database share.
-_LOCK = 0x6D656E746F72
+# The advisory lock that writers of one database share.
+LOCK = 0x6D656E746F72
 
 
 class PostgresState:
@@ -141,12 +141,12 @@ def _lock(cursor: Any, settings: Settings, say: Say) -> None:
     deadline = time.monotonic() + settings.lock_wait_seconds
     is_first_try = True
     while True:
-        cursor.execute(f"SELECT pg_try_advisory_xact_lock({_LOCK})")
+        cursor.execute(f"SELECT pg_try_advisory_xact_lock({LOCK})")
         if cursor.fetchone() == (True,):
             return
         cursor.execute(
             "SELECT usename, backend_start::TIMESTAMP(0) FROM pg_stat_activity JOIN pg_locks USING (pid) "
-            f"WHERE locktype = 'advisory' AND granted AND ((classid::BIGINT << 32) | objid::BIGINT) = {_LOCK}"
+            f"WHERE locktype = 'advisory' AND granted AND ((classid::BIGINT << 32) | objid::BIGINT) = {LOCK}"
         )
         holders = cursor.fetchall()
         who = f"a session of {holders[0][0]} since {holders[0][1]} UTC" if holders else "somebody"

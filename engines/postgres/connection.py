@@ -27,9 +27,10 @@ _UNKNOWN_NAMES = ("42P01", "42703", "3F000")
 _CONNECTING = {
     "password": "give the password by PGPASSWORD or in the file ~/.pgpass",
     "no pg_hba.conf entry": "let this user and host in by the server's pg_hba.conf",
+    "permission denied for database": "have its owner grant CONNECT",
     "database": "create it (createdb), or name another by PGDATABASE",
     "role": "name another user by PGUSER, or create it",
-    "could not translate host name": "check PGHOST",
+    "host": "check PGHOST",
 }
 
 
@@ -56,23 +57,25 @@ def parameters() -> dict[str, str]:
 
     An empty host is the local socket; an empty password is looked up in ~/.pgpass. Unless it is named, the
     database is `warehouse`.
+
+    Raises:
+        SettingsError: the port is not a number.
     """
     _, psycopg = libraries()
     found = {option.keyword.decode(): option.val for option in psycopg.pq.Conninfo.get_defaults()}
     # libpq would take the name of the user for that of the database.
-    database = found["dbname"] if _is_named("PGDATABASE", "PGSERVICE") else b"warehouse"
+    is_named = os.environ.get("PGDATABASE") or os.environ.get("PGSERVICE")
     values = {
         "host": found["host"] or found["hostaddr"],
         "port": found["port"],
         "user": found["user"],
         "password": found["password"],
-        "database": database,
+        "database": (is_named and found["dbname"]) or b"warehouse",
     }
-    return {name: (value or b"").decode() for name, value in values.items()}
-
-
-def _is_named(*variables: str) -> bool:
-    return any(os.environ.get(name) for name in variables)
+    at = {name: (value or b"").decode() for name, value in values.items()}
+    if not at["port"].isdigit():
+        raise SettingsError(f"PGPORT {at['port']!r} is not the number of a port")
+    return at
 
 
 def place() -> str:
@@ -107,15 +110,13 @@ def connect(library: Any) -> Any:
 
 
 def _not_connected(message: str) -> str:
-    # One line an address that was tried; the last one is of the host that was meant.
-    line = next(reversed([text for text in message.splitlines() if text.strip()]), "no reason given")
-    reason = re.sub(r"^.*?(FATAL:|failed:|error:)\s*(FATAL:\s*)?", "", line.strip())
-    if "Is the server running" in message or "Connection refused" in message or "timeout" in message:
-        reason = next(
-            (text for text in ("Connection refused", "timeout expired") if text in message), "no server there"
-        )
+    absent = ("Connection refused", "timeout expired", "No such file or directory")
+    if reason := next((text for text in absent if text in message), None):
         return f"the {place()} cannot be reached ({reason}); start the server, or name another by PGHOST and PGPORT"
-    advice = next((text for word, text in _CONNECTING.items() if word in message), "check the PG… variables")
+    # One line an address that was tried; the last one is of the host that was meant.
+    line = [text for text in message.splitlines() if text.strip()][-1]
+    reason = re.split(r"(?:FATAL|failed|error|is bad):", line)[-1].strip()
+    advice = next((text for words, text in _CONNECTING.items() if words in line), "check the PG… variables")
     return f"the {place()} cannot be opened ({reason}); {advice}"
 
 
@@ -127,6 +128,11 @@ def code_of(error: BaseException) -> str | None:
 def is_unknown_name(error: BaseException) -> bool:
     """Whether a table, a column or a schema is not there."""
     return code_of(error) in _UNKNOWN_NAMES
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Whether this user may not do that."""
+    return code_of(error) == "42501"
 
 
 def is_lost(error: BaseException) -> bool:
@@ -156,7 +162,7 @@ def failure(error: BaseException, what: str) -> WarehouseError:
     if is_lost(error):
         return lost(what)
     advice = ""
-    if code == "42501":
+    if is_forbidden(error):
         advice = f"; have its owner grant {parameters()['user']} what is missing, or use a database of its own"
     elif code.startswith("53"):
         advice = "; nothing was published; make room and run it again" if what == "written" else ""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from engines.postgres.connection import failure, first_line, is_lost, is_unknown_name, libraries, place
+from engines.postgres.connection import failure, first_line, is_forbidden, is_lost, is_unknown_name, libraries, place
 from engines.protocol import QueryError, Row, UnknownNameError
 from errors import WarehouseError
 
@@ -46,6 +46,16 @@ class PostgresReader:
             cursor.execute("RELEASE SAVEPOINT before_query")
         return names, rows
 
+    def tables(self) -> list[tuple[str, str]]:
+        # The information schema would leave out what this user may not read.
+        return [
+            (schema, name)
+            for schema, name in self.rows(
+                "SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+                "WHERE relkind IN ('r', 'p', 'v', 'm', 'f')"
+            )
+        ]
+
     def tables_behind(self, schema: str) -> dict[str, str]:
         return dict(
             self.rows(f"""
@@ -69,7 +79,7 @@ class PostgresReader:
         except (psycopg2.Error, psycopg.Error) as error:
             if is_unknown_name(error):
                 raise UnknownNameError(first_line(error)) from None
-            if is_lost(error):
+            if is_lost(error) or is_forbidden(error):
                 raise failure(error, "read") from None
             raise QueryError(first_line(error)) from None
 
