@@ -102,12 +102,14 @@ class Postgres:
             with told("written"), interruptible_queries(), adapter.transaction():
                 with adapter.connection.cursor() as cursor:
                     _lock(cursor, settings, say)
+                    _refuse_without_schemas(cursor)
                 try:
                     yield PostgresState(settings, adapter)
                 except Exception:
                     if adapter.connection.closed:  # whatever came of it
                         raise lost("written") from None
                     raise
+                _analyze(adapter.connection)
                 begin_publishing()
         finally:
             adapter.close()
@@ -134,6 +136,31 @@ class Postgres:
                 if name.removeprefix("sqlmesh__").split("__")[0] in SCHEMAS:
                     cursor.execute(f'DROP SCHEMA "{name}" CASCADE')
             begin_publishing()
+
+
+def _analyze(connection: Any) -> None:
+    """Have the planner know the tables that this transaction has written: an answer then takes a quarter of the time.
+
+    The server does so by itself, but a minute later.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FORMAT('%I.%I', schemaname, relname) FROM pg_stat_xact_user_tables "
+            "WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname <> 'sqlmesh'"
+        )
+        if written := [table for (table,) in cursor.fetchall()]:
+            cursor.execute(f"ANALYZE {', '.join(written)}")
+
+
+def _refuse_without_schemas(cursor: Any) -> None:
+    """Refuse a user who may make no schemas: SQLMesh makes sure of its own in every run, and hides why it cannot."""
+    cursor.execute("SELECT has_database_privilege(current_database(), 'CREATE'), current_user, current_database()")
+    may_create, user, database = cursor.fetchone()
+    if not may_create:
+        raise WarehouseError(
+            f"{user} may make no schemas in the {described_place()}; "
+            f"have its owner run: GRANT CREATE ON DATABASE {database} TO {user}"
+        )
 
 
 def _lock(cursor: Any, settings: Settings, say: Say) -> None:

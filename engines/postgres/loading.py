@@ -41,9 +41,9 @@ class PostgresLoading:
             if not is_ours(cursor):
                 refuse_foreign_schemas(cursor)
                 cursor.execute(tables)
+                # By its id an event is known, and most files bring few.
+                cursor.execute("CREATE INDEX ON raw.booking_events (event_id)")
             self._fetch("loads")
-            # By its id an event is known, and most files bring few.
-            cursor.execute("CREATE INDEX IF NOT EXISTS booking_events_event_id ON raw.booking_events (event_id)")
         (self.newest_load,) = one_row(self.connection, "SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
 
     def provide(self, table: str, key: str, keys: str) -> None:
@@ -69,6 +69,7 @@ class PostgresLoading:
                 columns = ", ".join(self._columns(table))
                 news = f"SELECT {columns} FROM raw.{table} WHERE load_id > {self.newest_load} ORDER BY rowid"
                 if self._copy(cursor, news, f"raw.{table}", columns):
+                    # The models read it next.
                     cursor.execute(f"ANALYZE raw.{table}")
 
     def _columns(self, table: str) -> list[str]:
