@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from errors import WarehouseError
@@ -16,6 +18,19 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Version:
+    """What tells one published state from another.
+
+    Attributes:
+        key: another one for another state.
+        written: when it was published, UTC.
+    """
+
+    key: tuple[object, ...]
+    written: datetime
 
 
 class QueryError(WarehouseError):
@@ -121,6 +136,13 @@ class Engine(Protocol):
 
     def is_there(self, settings: Settings) -> bool:
         """Whether there may be a warehouse to read."""
+
+    def version(self, settings: Settings) -> Version | None:
+        """Which state is published; None: there is no warehouse yet.
+
+        Raises:
+            WarehouseError: the server cannot be reached.
+        """
 
     def reading(self, settings: Settings, makes_tables: bool = False) -> AbstractContextManager[Reader]:
         """The published state.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import duckdb
 
 from engines.duckdb import publication
 from engines.duckdb.connection import connect, engine_options, writing_failure
-from engines.protocol import QueryError, Row, Say, UnknownNameError
+from engines.protocol import QueryError, Row, Say, UnknownNameError, Version
 from errors import WarehouseError
 from settings import Settings
 
@@ -140,6 +141,14 @@ class DuckDB:
 
     def is_there(self, settings: Settings) -> bool:
         return settings.warehouse.exists()
+
+    def version(self, settings: Settings) -> Version | None:
+        try:
+            file = settings.warehouse.stat()
+        except FileNotFoundError:
+            return None
+        key = (str(settings.warehouse), file.st_mtime_ns, file.st_ino, file.st_size)
+        return Version(key, datetime.fromtimestamp(file.st_mtime, UTC))
 
     @contextmanager
     def reading(self, settings: Settings, makes_tables: bool = False) -> Iterator[DuckDBReader]:

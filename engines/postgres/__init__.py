@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.postgres.connection import connect, interruptible_queries, libraries, lost, told
 from engines.postgres.connection import place as described_place
 from engines.postgres.reader import PostgresReader
-from engines.protocol import Say
+from engines.protocol import Say, UnknownNameError, Version
 from errors import WarehouseError
 from settings import Settings
 
@@ -82,6 +83,20 @@ class Postgres:
 
     def is_there(self, settings: Settings) -> bool:
         return True
+
+    def version(self, settings: Settings) -> Version | None:
+        with self.reading(settings) as reader:
+            try:
+                ((loads, loaded_at, *changes),) = reader.rows(
+                    "SELECT COUNT(*), MAX(loaded_at), (SELECT MAX(created_ts) FROM sqlmesh._intervals), "
+                    "(SELECT MAX(finalized_ts) FROM sqlmesh._environments) FROM raw.loads"
+                )
+            except UnknownNameError:
+                return None
+        moments = [datetime.fromtimestamp(change / 1000, UTC) for change in changes if change]
+        if loaded_at:
+            moments.append(loaded_at.replace(tzinfo=UTC))
+        return Version((self.place(settings), loads, *changes), max(moments)) if moments else None
 
     @contextmanager
     def reading(self, settings: Settings, makes_tables: bool = False) -> Iterator[PostgresReader]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from engines import duckdb as duckdb_engine
 from errors import SourceError, WarehouseError
-from ingest import load as ingest_load
 from settings import PROJECT_ROOT, load_settings
 from tests.bad_input.conftest import write_good
 from tests.conftest import event, ingest
@@ -63,8 +63,8 @@ def test_too_little_memory_is_one_line_and_changes_nothing(
         connection.execute("SET memory_limit = '20MB'; SET temp_directory = ''")
         return connection
 
-    real_connect = ingest_load.connect
-    monkeypatch.setattr(ingest_load, "connect", connect)
+    real_connect = duckdb_engine.connect
+    monkeypatch.setattr(duckdb_engine, "connect", connect)
     warehouse = Path(shutil.copy(good_warehouse, tmp_path))
     before = warehouse.read_bytes()
     folder = write_good(tmp_path / "data")
