@@ -101,6 +101,9 @@ class State(Protocol):
     settings: Settings
     error: type[Exception]
 
+    def only_follows(self, error: BaseException) -> bool:
+        """Whether a failure says no more than that there was one before."""
+
     def loading(self) -> AbstractContextManager[Loading]:
         """The tables of `raw` to load into; kept when the block is left without an error.
 

@@ -27,8 +27,9 @@ from warehouse.environments import Environment, plan_command, read_environment
 class _Recorder(NoopConsole):
     """Keeps what SQLMesh would print: failures for the error message, warnings and models for the run log."""
 
-    def __init__(self, on_step: Callable[[str], None], run: Run) -> None:
+    def __init__(self, on_step: Callable[[str], None], run: Run, state: State) -> None:
         super().__init__()
+        self.state = state
         self.on_step = on_step
         self.run = run
         self.failures: list[str] = []
@@ -69,6 +70,8 @@ class _Recorder(NoopConsole):
     def log_failed_models(self, errors: list[NodeExecutionFailedError[Any]]) -> None:
         for error in errors:
             cause = error.__cause__ or error
+            if self.state.only_follows(cause):
+                continue
             self.failures.append(" ".join(f"{_model_name(error.node.snapshot_name)}: {cause}".split()))
 
     def log_error(self, message: str) -> None:
@@ -113,7 +116,7 @@ def transform(state: State, environment: str, on_step: Callable[[str], None], ru
         TransformError: a model or a blocking audit failed, or the environment is behind after all.
     """
     on_step("reading the models")
-    console = _Recorder(on_step, run)
+    console = _Recorder(on_step, run, state)
     set_console(console)
     # A pool of processes would outlive a kill, and keep the lock of the warehouse's writers.
     constants.MAX_FORK_WORKERS = 1

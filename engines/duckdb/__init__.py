@@ -91,6 +91,9 @@ class DuckDBState:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
+    def only_follows(self, error: BaseException) -> bool:
+        return False
+
     @contextmanager
     def loading(self) -> Iterator[_Loading]:
         warehouse = self.settings.warehouse

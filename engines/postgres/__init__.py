@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engines.postgres.connection import connect, interruptible_queries, libraries, lost, told
+from engines.postgres.connection import connect, interruptible_queries, is_aborted, libraries, lost, told
 from engines.postgres.connection import place as described_place
+from engines.postgres.lock import lock_for_refresh
 from engines.postgres.reader import PostgresReader
 from engines.protocol import Say, UnknownNameError, Version
 from errors import WarehouseError
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
     from engines.postgres.loading import PostgresLoading
 
-_POLL_SECONDS = 0.2
-# The advisory lock that writers of one database share.
-LOCK = 0x6D656E746F72
-
 
 class PostgresState:
     """The transaction of one refresh: what SQLMesh does and what is loaded goes by the one connection of `adapter`."""
@@ -35,6 +31,9 @@ class PostgresState:
         self.settings = settings
         self.adapter = adapter
         self.error: type[Exception] = psycopg2.Error
+
+    def only_follows(self, error: BaseException) -> bool:
+        return is_aborted(error)
 
     def loading(self) -> AbstractContextManager[PostgresLoading]:
         from engines.postgres.loading import loading
@@ -79,7 +78,9 @@ class Postgres:
 
         from engines.postgres.sqlmesh_connection import connection_config
 
-        return GatewayConfig(connection=connection_config())
+        connection = connection_config()
+        connection.lock_each(settings.lock_wait_seconds)
+        return GatewayConfig(connection=connection)
 
     def is_there(self, settings: Settings) -> bool:
         return True
@@ -116,7 +117,7 @@ class Postgres:
         try:
             with told("written"), interruptible_queries(), adapter.transaction():
                 with adapter.connection.cursor() as cursor:
-                    _lock(cursor, settings, say)
+                    lock_for_refresh(cursor, settings.lock_wait_seconds, say)
                     _refuse_without_schemas(cursor)
                 try:
                     yield PostgresState(settings, adapter)
@@ -143,7 +144,7 @@ class Postgres:
 
         psycopg2, _ = libraries()
         with told("written"), closing(connect(psycopg2)) as connection, connection, connection.cursor() as cursor:
-            _lock(cursor, settings, say)
+            lock_for_refresh(cursor, settings.lock_wait_seconds, say)
             if not is_ours(cursor):
                 raise WarehouseError(f"there is no warehouse in {self.place(settings)}; nothing to reset")
             cursor.execute("SELECT nspname FROM pg_namespace")
@@ -176,26 +177,3 @@ def _refuse_without_schemas(cursor: Any) -> None:
             f"{user} may make no schemas in the {described_place()}; "
             f"have its owner run: GRANT CREATE ON DATABASE {database} TO {user}"
         )
-
-
-def _lock(cursor: Any, settings: Settings, say: Say) -> None:
-    """Keep every other writer out until the transaction ends; the server takes the lock from a process that dies."""
-    deadline = time.monotonic() + settings.lock_wait_seconds
-    is_first_try = True
-    while True:
-        cursor.execute(f"SELECT pg_try_advisory_xact_lock({LOCK})")
-        if cursor.fetchone() == (True,):
-            return
-        cursor.execute(
-            "SELECT usename, backend_start::TIMESTAMP(0) FROM pg_stat_activity JOIN pg_locks USING (pid) "
-            f"WHERE locktype = 'advisory' AND granted AND ((classid::BIGINT << 32) | objid::BIGINT) = {LOCK}"
-        )
-        holders = cursor.fetchall()
-        who = f"a session of {holders[0][0]} since {holders[0][1]} UTC" if holders else "somebody"
-        holder = f"{who} is writing the {described_place()}"
-        if time.monotonic() >= deadline:
-            raise WarehouseError(f"{holder}; try again when it is done, or end it")
-        if is_first_try:
-            say(f"{holder}; waiting up to {settings.lock_wait_seconds:g} s")
-            is_first_try = False
-        time.sleep(_POLL_SECONDS)

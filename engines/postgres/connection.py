@@ -135,6 +135,11 @@ def is_forbidden(error: BaseException) -> bool:
     return code_of(error) == "42501"
 
 
+def is_aborted(error: BaseException) -> bool:
+    """Whether an earlier failure keeps the transaction from doing any more."""
+    return code_of(error) == "25P02"
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether there is no connection any more."""
     code = code_of(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,17 +11,35 @@ from sqlmesh.core.config import PostgresConnectionConfig
 from sqlmesh.core.engine_adapter.base import EngineAdapter
 
 from engines.postgres.connection import connect, libraries, parameters
+from engines.postgres.lock import lock_for_sqlmesh
 
 
 class SharedConnection(PostgresConnectionConfig):
-    """SQLMesh's own configuration of a connection, but for how one is opened."""
+    """SQLMesh's own configuration of a connection, but for how one is opened.
 
+    A connection that SQLMesh opens for a command of its own keeps every refresh out: they write the same tables.
+    """
+
+    _wait_seconds: float | None = PrivateAttr(None)
     _adapter: EngineAdapter | None = PrivateAttr(None)
 
     @property
     def _connection_factory(self) -> Callable[..., Any]:
         psycopg2, _ = libraries()
-        return lambda **_: connect(psycopg2)
+
+        def opened(**_: Any) -> Any:
+            connection = connect(psycopg2)
+            if self._wait_seconds is not None:
+                with connection.cursor() as cursor:
+                    lock_for_sqlmesh(cursor, self._wait_seconds, lambda line: print(line, file=sys.stderr))
+                connection.commit()
+            return connection
+
+        return opened
+
+    def lock_each(self, wait_seconds: float) -> None:
+        """Have each connection wait for a refresh to end, and keep the next one out."""
+        self._wait_seconds = wait_seconds
 
     def share(self, adapter: EngineAdapter) -> None:
         """Have SQLMesh work by an adapter that is open, within the transaction that this has begun."""
@@ -35,6 +54,4 @@ class SharedConnection(PostgresConnectionConfig):
 def connection_config() -> SharedConnection:
     """A connection to the database that the PG… variables name."""
     at = parameters()
-    return SharedConnection(
-        **at | {"port": int(at["port"])}  # type: ignore[arg-type]
-    )
+    return SharedConnection(**at | {"port": int(at["port"])})  # type: ignore[arg-type]

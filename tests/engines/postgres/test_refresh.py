@@ -13,7 +13,8 @@ from sqlmesh import Context
 
 from config import build_config
 from engines import engine_of
-from engines.postgres import LOCK
+from engines.postgres.lock import LOCK
+from errors import WarehouseError
 from settings import PROJECT_ROOT, load_settings
 from simulation.population import Scenario, simulate
 from tests import test_answer
@@ -142,6 +143,20 @@ def test_a_failed_audit_leaves_everything_as_it_was(run, gateway, news):
     assert state(gateway) == before
 
 
+def test_a_statement_that_fails_is_named_and_not_what_follows_from_it(run, gateway, news):
+    ((table,),) = gateway.query(
+        "SELECT FORMAT('%I.%I', table_schema, table_name) FROM information_schema.tables "
+        "WHERE table_schema = 'sqlmesh__marts' AND table_name LIKE 'marts__fct_bookings__%'"
+    )
+    gateway.query(f"ALTER TABLE {table} ADD CONSTRAINT full_disk CHECK (FALSE) NOT VALID")
+    before = state(gateway)
+    error = run("refresh", "--data", str(news), exit_code=1).output.splitlines()[-1]
+    assert "marts.fct_bookings" in error
+    assert "full_disk" in error
+    assert "aborted" not in error
+    assert state(gateway) == before
+
+
 def test_a_lost_connection_leaves_everything_as_it_was(run, gateway, news):
     before = state(gateway)
 
@@ -198,6 +213,22 @@ def test_a_second_writer_waits_for_the_first(run, gateway, news, monkeypatch):
         result = run("ingest", "--data", str(news))
         assert result.output.count("waiting up to 60 s") == 1
         assert "2 loaded" in result.output
+
+
+def test_sqlmesh_keeps_a_refresh_out_and_a_refresh_sqlmesh(run, gateway, news, monkeypatch):
+    monkeypatch.setenv("MENTOR_LOCK_WAIT_SECONDS", "0")
+    with closing(gateway.connect()) as other, other.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_lock({LOCK})")
+        with pytest.raises(WarehouseError, match="is writing the PostgreSQL database warehouse"):
+            plan("dev")
+    config = build_config(load_settings())
+    adapters = [config.get_connection().create_engine_adapter() for _ in range(2)]
+    for adapter in adapters:
+        adapter.fetchone("SELECT 1")
+    assert "try again when it is done" in run("ingest", "--data", str(news), exit_code=1).output
+    for adapter in adapters:
+        adapter.close()
+    run("ingest", "--data", str(news))
 
 
 def told(settings) -> str:
