@@ -112,7 +112,8 @@ def test_text_is_ordered_by_its_bytes(run, evaluator):
 
 
 def test_times_are_read_as_python_reads_them(run, evaluator):
-    texts = [day + time + offset for day, time, offset in product(DAYS, TIMES, OFFSETS)]
+    texts = [day + time for day, time in product(DAYS, TIMES[:2])]
+    texts += [f"2024-03-01{time}{offset}" for time, offset in product(TIMES, OFFSETS)]
     texts += [*PROPERTIES["confirmed_start_time"], "", "infinity", "epoch", "now", "1675245600"]
     read = utc_timestamp(evaluator, exp.column("text"))
     rows = run(f"SELECT text, {read} FROM {rows_of(texts, 'text')} AS texts")

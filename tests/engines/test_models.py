@@ -37,26 +37,22 @@ def test_the_population_has_what_may_differ(days):
 
 
 @pytest.mark.postgres
-def test_postgresql_holds_the_rows_of_duckdb(days, postgres, tmp_path):
+def test_postgresql_holds_the_rows_of_duckdb(context, days, postgres, tmp_path):
     # The catalog is part of every model's name, and a DuckDB file's stem is its catalog.
     other = PostgresWarehouse(tmp_path, postgres, postgres.create_database("warehouse"))
     for day, raw in enumerate(days.raw, start=1):
         other.fill(raw)
         build_a_day(other, day)
-    with days.warehouse.context() as context:
-        models = list(models_in_order(context))
-    for model in models:
+    for model in models_in_order(context):
         sql = f"SELECT {', '.join(compared_columns(model))} FROM {model.name}"
         assert_same_rows(model.name, other.query(sql), days.warehouse.query(sql))
 
 
 @pytest.mark.spark
-def test_spark_holds_the_rows_of_duckdb(days, spark, tmp_path):
+def test_spark_holds_the_rows_of_duckdb(context, days, spark, tmp_path):
     other = SparkWarehouse(spark)
-    with days.warehouse.context() as context:
-        other.build(context, days.warehouse.file, tmp_path)
-        models = list(models_in_order(context))
-    for model in models:
+    other.build(context, days.warehouse.file, tmp_path)
+    for model in models_in_order(context):
         sql = f"SELECT {', '.join(compared_columns(model))} FROM {model.name}"
         holds = " WHERE recorded_to IS NULL" if "recorded_to" in model.columns_to_types_or_raise else ""
         assert_same_rows(model.name, other.query(sql), days.warehouse.query(sql + holds))
