@@ -19,9 +19,9 @@ SESSION = (
     "SET TimeZone = 'UTC'",
     "SET jit = off",
     "SET work_mem = '256MB'",
-    # Who was killed is noticed while a query of his still runs.
-    "SET client_connection_check_interval = '5s'",
 )
+# Who was killed is noticed while a query of theirs still runs; not every system can.
+_NOTICE_THE_KILLED = "SET client_connection_check_interval = '5s'"
 _LOST = ("57P01", "57P02", "57P03", "08000", "08003", "08006")
 _UNKNOWN_NAMES = ("42P01", "42703", "3F000")
 _CONNECTING = {
@@ -105,7 +105,11 @@ def connect(library: Any) -> Any:
     with connection.cursor() as cursor:
         for statement in SESSION:
             cursor.execute(statement)
-    connection.commit()
+        connection.commit()
+        with suppress(library.Error):
+            cursor.execute(_NOTICE_THE_KILLED)
+            connection.commit()
+    connection.rollback()
     return connection
 
 
