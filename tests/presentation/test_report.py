@@ -24,7 +24,7 @@ from presentation.report import Report, read_report, write_report
 from settings import load_settings
 from tests.conftest import HOSTILE_MENTOR
 from tests.test_answer import run
-from warehouse.answers import answer_from_warehouse
+from warehouse.answers import read_answer
 from warehouse.loads import LoadHistory, Rejection, SourceLoads, load_history
 
 LOADS = LoadHistory(
@@ -154,9 +154,9 @@ def test_what_is_published_meanwhile_is_left_to_the_next_report(hostile_warehous
 
     def publish_and_answer(*arguments, **options):
         following.replace(warehouse)
-        return answer_from_warehouse(*arguments, **options)
+        return read_answer(*arguments, **options)
 
-    monkeypatch.setattr("presentation.report.answer_from_warehouse", publish_and_answer)
+    monkeypatch.setattr("presentation.report.read_answer", publish_and_answer)
     found = read_report(load_settings(warehouse=warehouse), "prod", None)
     assert found.document["rebooking"]["sessions"]["tiers"][0]["users"] == 42
     assert len(found.loads.sources) == 3

@@ -66,10 +66,10 @@ def in_duckdb(monkeypatch, *arguments: str) -> str:
         return test_answer.run(*arguments).stdout
 
 
-def assert_same_answers(run, monkeypatch, warehouse, folder: Path, *options: str) -> None:
+def assert_same_answers(run, monkeypatch, warehouse, folder: Path) -> None:
     run("refresh", "--data", str(folder))
     in_duckdb(monkeypatch, warehouse, "refresh", "--data", str(folder))
-    question = ("answer", "--full", "--format", "json", *options)
+    question = ("answer", "--full", "--format", "json")
     assert comparable(run(*question).stdout) == comparable(in_duckdb(monkeypatch, warehouse, *question))
 
 
@@ -90,10 +90,11 @@ def test_the_answer_of_the_real_files_is_that_of_duckdb(run, warehouse, monkeypa
 
 def test_late_events_and_changed_sheets_give_the_answers_of_duckdb(run, warehouse, monkeypatch, tmp_path):
     simulate(Scenario(120, 5, dirt=0.05)).write(tmp_path / "days", "jsonl", 2, 0.3)
-    days = sorted((tmp_path / "days").iterdir())
-    for day in days:
-        assert_same_answers(run, monkeypatch, warehouse, day)
-    assert "prod is up to date; nothing new" in run("refresh", "--data", str(days[-1])).output
+    first, second = sorted((tmp_path / "days").iterdir())
+    run("refresh", "--data", str(first))
+    in_duckdb(monkeypatch, warehouse, "refresh", "--data", str(first))
+    assert_same_answers(run, monkeypatch, warehouse, second)
+    assert "prod is up to date; nothing new" in run("refresh", "--data", str(second)).output
 
 
 def state(server) -> dict[str, list]:
@@ -289,6 +290,19 @@ def test_a_change_is_planned_beside_prod_promoted_and_taken_back(run, news, monk
     monkeypatch.setenv("MENTOR_NO_SHOW_GRACE_DAYS", "7")
     plan("prod")
     assert comparable(run(*question).stdout) == before
+
+
+def test_each_published_state_has_a_version_of_its_own(run, gateway, built, tmp_path):
+    def version():
+        return engine_of(load_settings()).version(load_settings())
+
+    assert version() is None
+    gateway.replace_database(built)
+    before = version()
+    assert version() == before
+    run("ingest", "--data", str(write_data(tmp_path / "news", events=NEWS)))
+    assert version().key != before.key
+    assert version().written > before.written
 
 
 def test_there_is_no_way_back_but_a_backup(run, refreshed):
