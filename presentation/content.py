@@ -23,6 +23,7 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "points": lambda difference: f"{difference * 100:+.1f}",
     "ratio": "{:.2f}".format,
     "hours": "{:,.1f}".format,
+    "minutes": "{:,.1f}".format,
     "p_value": _p_value,
 }
 TEXTS = ("text", "status")

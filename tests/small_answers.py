@@ -73,9 +73,23 @@ def busy() -> dict:
                 "attended",
                 confirmed_at=asked + timedelta(hours=1),
                 session_started_at=row["started_at"],
+                requested_duration_minutes=45,
             )
         )
-    bookings += [booking(user_id, 2, day(43), "cancelled", cancelled_at=day(44)) for user_id in range(12)]
+        row |= {"booking_id": bookings[-1]["booking_id"], "duration_minutes": 40 + row["user_id"] % 10}
+    bookings += [
+        booking(
+            user_id,
+            2,
+            day(43),
+            "cancelled",
+            cancelled_at=day(44),
+            agreed_start_at=day(44 + user_id / 4),
+            cancelled_by=(None, "user", "mentor")[user_id % 3],
+            cancellation_reason=(None, "no longer needed")[user_id % 2],
+        )
+        for user_id in range(12)
+    ]
     bookings += [
         booking(1, 1, day(80), "cancelled", cancelled_at=day(81)),
         booking(2, 1, day(80), "pending"),

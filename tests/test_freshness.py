@@ -17,7 +17,8 @@ from settings import load_settings
 from tests.answer_schema import assert_documented
 from tests.conftest import EXAMPLES_FACTOR, MENTORS_CSV, event
 from tests.test_answer import run
-from warehouse.answers import answer_from_warehouse, differences
+from warehouse.answers import answer_from_warehouse
+from warehouse.differences import differences
 from warehouse.environments import Environment
 from warehouse.freshness import read_freshness, stale_remarks, volume_remarks
 from warehouse.status import read_status
