@@ -49,7 +49,8 @@ intraclass correlation ICC; the mentors' shares of the users are drawn unequal. 
 {error:.1f}, {fewer_error:.1f} and {studentised_error:.1f} points. **Test** and **interval** are those of
 `compare_by_mentor`, p < 0.05 and 95 %. Beside them: Fisher's test and Newcombe's interval, which take users for
 independent; and the test with two other statistics, the difference by the standard error that it has if all mentors
-are alike (*standardised*), and by its cluster-robust standard error (*studentised*).
+are alike (*standardised*), and by its cluster-robust standard error (*studentised*). A difference is concluded where
+**both** the plain and the standardised p-value are below 0.05.
 
 Without an effect, both rates {rate_b:.0f} %, a test must not reject in more than 5 %, and the interval must hold 0 in
 {least:.0f} %, with three mentors in a group in {least_of_few:.0f} %:

@@ -78,6 +78,7 @@ class Found:
         fisher, plain, standardised, studentised: in which the test is below the level: Fisher's, and the
             permutation over mentors of the difference, of the difference by the standard error that it
             has if all mentors are alike, and of the difference by its cluster-robust standard error.
+        both: in which the plain and the standardised one are: a difference is concluded.
         newcombe, robust, ratio: in which the interval holds the truth: Newcombe's, the cluster-robust one of
             the difference, that of the relative risk.
     """
@@ -85,6 +86,7 @@ class Found:
     fisher: float
     plain: float
     standardised: float
+    both: float
     studentised: float
     newcombe: float
     robust: float
@@ -109,6 +111,8 @@ class Row:
         found = []
         if self.null.plain > LEVEL + self._error(LEVEL):
             found.append("test rejects too often")
+        if self.null.both > LEVEL + self._error(LEVEL):
+            found.append("both reject too often")
         if coverage < least - self._error(least):
             found.append("interval covers too rarely")
         return found
@@ -144,6 +148,7 @@ def evaluate(random: Random, design: Design, rate_a: float, correlation: float, 
         fisher=float(fisher),
         plain=float((plain < LEVEL).mean()),
         standardised=float((standardised < LEVEL).mean()),
+        both=float((np.maximum(plain, standardised) < LEVEL).mean()),
         studentised=float((studentised < LEVEL).mean()),
         newcombe=float(newcombe),
         robust=_coverage(difference, *difference_interval(a, b, COVERAGE)[:2]),
@@ -180,22 +185,29 @@ def studentised_p_values(events: np.ndarray, n: np.ndarray, mentors_a: int) -> n
 
 def null_table(rows: list[Row]) -> Iterator[str]:
     """Without an effect, line by line."""
-    yield "| mentors, users a / b | ICC | Fisher | **test** | standardised | studentised | Newcombe | **interval** | |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield (
+        "| mentors, users a / b | ICC | Fisher | **test** | standardised | **both** | studentised | Newcombe "
+        "| **interval** | |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|---|"
     for row in rows:
         found = row.null
-        shares = (found.fisher, found.plain, found.standardised, found.studentised, found.newcombe, found.robust)
-        yield _line(row, shares, "; ".join(row.failing) or "holds")
+        tests = (found.fisher, found.plain, found.standardised, found.both, found.studentised)
+        yield _line(row, (*tests, found.newcombe, found.robust), "; ".join(row.failing) or "holds")
 
 
 def effect_table(rows: list[Row]) -> Iterator[str]:
     """With an effect, line by line."""
-    yield "| mentors, users a / b | ICC | rates | **test** | standardised | studentised | **interval** | of the ratio |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield (
+        "| mentors, users a / b | ICC | rates | **test** | standardised | **both** | studentised | **interval** "
+        "| of the ratio |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
     for row in rows:
         found = row.effect
         rates = f"{row.design.rate_a:.0%} / {row.design.rate_b:.0%}"
-        yield _line(row, (rates, found.plain, found.standardised, found.studentised, found.robust, found.ratio))
+        tests = (found.plain, found.standardised, found.both, found.studentised)
+        yield _line(row, (rates, *tests, found.robust, found.ratio))
 
 
 def _line(row: Row, shares: tuple[float | str, ...], *more: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from analysis.answer.comparison import conclude
 from analysis.statistics.by_mentor import compare_by_mentor
 from analysis.statistics.cluster_robust import intraclass_correlation, robust_rate
 from benchmarks.calibration import __main__ as calibration
@@ -29,7 +30,7 @@ from settings import PROJECT_ROOT
 
 CHEAP = ["--replicates", "30", "--simulated-replicates", "2", "--simulated-users", "400"]
 # A test and an interval of which everything holds.
-FINE = Found(0.05, 0.05, 0.05, 0.05, 0.95, 0.95, 0.95)
+FINE = Found(0.05, 0.05, 0.05, 0.05, 0.05, 0.95, 0.95, 0.95)
 PAGE = PROJECT_ROOT / "benchmarks" / "calibration.md"
 
 
@@ -42,6 +43,12 @@ def tables(text: str) -> list[list[list[str]]]:
         elif found[-1]:
             found.append([])
     return [rows[2:] for rows in found if rows]
+
+
+def headings(text: str) -> list[str]:
+    """Of each table the line that names its columns."""
+    lines = text.splitlines()
+    return [line for line, rule in itertools.pairwise(lines) if rule.startswith("|---")]
 
 
 def table_rows(text: str) -> list[list[str]]:
@@ -69,8 +76,14 @@ def test_every_test_and_interval_is_in_the_table_at_both_sizes(monkeypatch):
     every = [[str(design), f"{correlation:g}"] for design, correlation in itertools.product(DESIGNS, CORRELATIONS)]
     for text in (result.stdout, PAGE.read_text(encoding="utf-8")):
         assert [[row[:2] for row in rows] for rows in tables(text)[1:]] == [every, every]
+    page = PAGE.read_text(encoding="utf-8")
+    assert headings(page) == headings(result.stdout)
+    for rows in tables(page)[1:]:
+        plain, standardised, both = (np.array([float(row[i].rstrip("%")) for row in rows]) for i in (3, 4, 5))
+        assert (both <= np.minimum(plain, standardised)).all()
+        assert (both < np.minimum(plain, standardised)).any()
     even = {str(design) for design in DESIGNS if design.is_even}
-    assert {row[8] for row in tables(PAGE.read_text(encoding="utf-8"))[1] if row[0] in even} == {"holds"}
+    assert {row[9] for row in tables(page)[1] if row[0] in even} == {"holds"}
 
 
 @pytest.mark.parametrize(
@@ -104,8 +117,9 @@ def test_the_same_seed_gives_the_same_rates():
     [
         (FINE, FINE, []),
         (replace(FINE, fisher=0.9, newcombe=0.1, standardised=0.9, studentised=0.9), FINE, []),
-        (FINE, replace(FINE, plain=0.9), []),
+        (FINE, replace(FINE, plain=0.9, both=0.9), []),
         (replace(FINE, plain=0.056), FINE, ["test rejects too often"]),
+        (replace(FINE, both=0.056), FINE, ["both reject too often"]),
         (replace(FINE, robust=0.91), FINE, ["interval covers too rarely"]),
         (FINE, replace(FINE, robust=0.91), ["interval covers too rarely"]),
     ],
@@ -118,7 +132,7 @@ def test_what_does_not_hold_of_mentors_fails_the_command_where_they_are_even(mon
         monkeypatch.setattr(calibration, "DESIGNS", [design])
         monkeypatch.setattr(calibration, "evaluate_design", lambda _, *where: Row(*where, null, effect))
         result = CliRunner().invoke(calibration.calibration, [])
-        assert tables(result.stdout)[1][0][8] == ("; ".join(failing) or "holds")
+        assert tables(result.stdout)[1][0][9] == ("; ".join(failing) or "holds")
         assert result.exit_code == int(bool(failing) and design.is_even)
         assert all(what in result.stderr for what in failing) or not design.is_even
 
@@ -152,6 +166,9 @@ def test_the_calibrated_comparison_is_the_one_that_is_used():
         for i in range(replicates)
     ]
     assert found.plain == np.mean([one.p_value < 0.05 for one in each])
+    assert found.standardised == np.mean([one.p_value_standardised < 0.05 for one in each])
+    assert found.both == np.mean([conclude(one, 0.05) in ("higher", "lower") for one in each])
+    assert found.both < min(found.plain, found.standardised)
     covers = [
         one.difference_ci_low is None or one.difference_ci_low <= 0.7 - 0.24 <= one.difference_ci_high for one in each
     ]
