@@ -24,7 +24,7 @@ from analysis.statistics.permutation import (
 # The number of events for a conclusion to fall is looked for this exactly where deals are drawn, by all events; else
 # so many numbers are tried at most, some at once, with so many mentors as the first to lose.
 _WITHIN = 0.01
-_MOST_TRIED, _TRIED_AT_ONCE, _MOST_FIRST = 1_000, 8, 10
+_MOST_TRIED, _TRIED_AT_ONCE, _MOST_FIRST = 1_000, 10, 10
 
 
 @dataclass(frozen=True)
@@ -306,10 +306,12 @@ def _events_to_take(group: np.ndarray, other: np.ndarray, significance_level: fl
 
     # Without any event left the group is not the higher one, so that all of them are always enough.
     if not is_exact(n.size, other.shape[1]):
+        # Dealing costs more than counting, so that every look deals for several numbers.
         holds, number = 0, total
         while number - holds > max(1, _WITHIN * total):
-            middle = (holds + number) // 2
-            holds, number = (holds, middle) if falls(np.array([middle]), 0)[0] else (middle, number)
+            bounds = np.unique(np.linspace(holds, number, _TRIED_AT_ONCE + 2).round().astype(int))
+            first = 1 + int(np.append(falls(bounds[1:-1], 0), True).argmax())
+            holds, number = int(bounds[first - 1]), int(bounds[first])
         return number
     # With few mentors the p-value goes up and down: every number is tried, some at once.
     numbers = np.arange(1, total + 1)[:: -(-total // _MOST_TRIED)]
