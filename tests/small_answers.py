@@ -144,7 +144,7 @@ def document_of(connection, tables: dict, as_of: datetime | None = None, full: b
     settings = load_settings(**changes)
     latest = max((row["last_event_at"] for row in tables.get("fct_sessions", [])), default=None)
     taken_in = {"loads": 1, "events": 1, "waiting_loads": 0, "waiting_events": 0}
-    built = Built("prod", latest, 1, taken_in, settings.model_variables(), [], freshness(latest), ANSWERED_AT)
+    built = Built("prod", latest, 1, taken_in, settings.model_variables(), [], lambda: freshness(latest), ANSWERED_AT)
 
     def table(name: str) -> ibis.Table:
         return connection.table(name, database=schema_of(name))

@@ -149,7 +149,7 @@ def read_document(
             environment.taken_in,
             environment.settings,
             environment.changed_definitions(definitions),
-            read_freshness(connection, environment, settings, answered_at),
+            lambda: read_freshness(connection, environment, settings, answered_at),
             answered_at,
         )
         document: Document = work(table, settings.model_copy(update=built), stands)

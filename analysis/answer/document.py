@@ -68,7 +68,7 @@ class Built:
         taken_in: loads and events that it holds, and that wait.
         settings: what its facts and reports were built with, by name.
         changed_definitions: the modules of metrics that say something else here than it was built with.
-        freshness: how fresh its data are at `answered_at`.
+        freshness: reads how fresh its data are at `answered_at`, for a document that says so.
         answered_at: when the answer is given, UTC, in whole seconds.
     """
 
@@ -78,7 +78,7 @@ class Built:
     taken_in: TakenIn
     settings: dict[str, Any]
     changed_definitions: list[str]
-    freshness: Freshness
+    freshness: Callable[[], Freshness]
     answered_at: datetime.datetime
 
 
@@ -151,7 +151,7 @@ def answer(
                 settings,
             ),
             "reliability": reliability,
-            "freshness": built.freshness,
+            "freshness": built.freshness(),
             "warnings": _warnings(rebooking, reliability, _left_out(counts), settings),
             "sensitivity": sensitivity_section(counts, by_approach, settings),
         }

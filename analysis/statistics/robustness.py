@@ -14,6 +14,7 @@ import numpy as np
 
 from analysis.statistics.by_mentor import Counts, mentor_counts
 from analysis.statistics.permutation import (
+    PValues,
     is_exact,
     permutation_p_value,
     permutation_p_values,
@@ -23,7 +24,7 @@ from analysis.statistics.permutation import (
 # The number of events for a conclusion to fall is looked for this exactly where deals are drawn, by all events; else
 # so many numbers are tried at most, some at once, with so many mentors as the first to lose.
 _WITHIN = 0.01
-_MOST_TRIED, _TRIED_AT_ONCE, _MOST_FIRST = 1_000, 8, 10
+_MOST_TRIED, _TRIED_AT_ONCE, _MOST_FIRST = 1_000, 10, 10
 
 
 @dataclass(frozen=True)
@@ -252,7 +253,7 @@ def tiers_left_out(
                     users,
                     some_event and not sum(events for events, _ in counts),
                     _difference(a, b),
-                    p_values[0],
+                    p_values.plain,
                     _concluded(a, b, p_values, significance_level) != concluded if can_be_told else None,
                 )
             )
@@ -269,7 +270,7 @@ def conclusion(counts_a: Counts, counts_b: Counts, significance_level: float = 0
     return _concluded(a, b, _p_values(a, b), significance_level) if a.size and b.size else 0
 
 
-def _concluded(a: np.ndarray, b: np.ndarray, p_values: tuple[float, float], significance_level: float) -> int:
+def _concluded(a: np.ndarray, b: np.ndarray, p_values: PValues[float], significance_level: float) -> int:
     if max(p_values) >= significance_level:
         return 0
     return 1 if _difference(a, b) > 0 else -1
@@ -279,11 +280,9 @@ def _difference(a: np.ndarray, b: np.ndarray) -> float:
     return float(a[0].sum() / a[1].sum() - b[0].sum() / b[1].sum())
 
 
-def _p_values(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """The plain one and the standardised one."""
+def _p_values(a: np.ndarray, b: np.ndarray) -> PValues[float]:
     events, n = np.hstack([a, b])
-    dealt = events, n, np.arange(n.size) < a.shape[1]
-    return permutation_p_value(*dealt), permutation_p_value(*dealt, standardised=True)
+    return permutation_p_value(events, n, np.arange(n.size) < a.shape[1])
 
 
 def _events_to_take(group: np.ndarray, other: np.ndarray, significance_level: float) -> int:
@@ -300,18 +299,19 @@ def _events_to_take(group: np.ndarray, other: np.ndarray, significance_level: fl
         before[order] = np.cumsum(events[order]) - events[order]
         left = events[:, np.newaxis] - np.clip(numbers - before[:, np.newaxis], 0, events[:, np.newaxis])
         changed = np.vstack([left, np.repeat(other[:1].T, numbers.size, axis=1)])
-        dealt = changed, np.broadcast_to(all_n, changed.shape), mentors, of_group
-        p_values = np.maximum(permutation_p_values(*dealt), permutation_p_values(*dealt, standardised=True))
+        p_values = np.maximum(*permutation_p_values(changed, np.broadcast_to(all_n, changed.shape), mentors, of_group))
         is_higher = left.sum(axis=0) * other[1].sum() > other[0].sum() * n.sum()
         has_fallen: np.ndarray = ~is_higher | (p_values >= significance_level)
         return has_fallen
 
     # Without any event left the group is not the higher one, so that all of them are always enough.
     if not is_exact(n.size, other.shape[1]):
+        # Dealing costs more than counting, so that every look deals for several numbers.
         holds, number = 0, total
         while number - holds > max(1, _WITHIN * total):
-            middle = (holds + number) // 2
-            holds, number = (holds, middle) if falls(np.array([middle]), 0)[0] else (middle, number)
+            bounds = np.unique(np.linspace(holds, number, _TRIED_AT_ONCE + 2).round().astype(int))
+            first = 1 + int(np.append(falls(bounds[1:-1], 0), True).argmax())
+            holds, number = int(bounds[first - 1]), int(bounds[first])
         return number
     # With few mentors the p-value goes up and down: every number is tried, some at once.
     numbers = np.arange(1, total + 1)[:: -(-total // _MOST_TRIED)]
