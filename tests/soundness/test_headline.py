@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from presentation.verdict import headline
-from tests.small_answers import MENTORS, day, document_of, filled, session
+from tests.small_answers import MENTORS, booking, day, document_of, filled, session, user
 from tests.soundness.test_certainty import GOLD, SILVER, counted
 
 BRONZE = ["M-5", "M-9", "M-10", "M-11", "M-12"]
@@ -81,6 +83,22 @@ def test_rates_that_no_window_is_over_for_may_rise(connection):
     ]
     document = document_of(connection, filled([*old, *new], until=380))
     assert "; no Gold user has been observed for the whole 30 days yet, so more may rebook." in headline(document)
+
+
+def test_an_attended_first_visit_counts_however_often_it_was_put_off(connection):
+    """Without the bookings that took the place of a rescheduled one the first visits were gone, and the difference."""
+    bookings = []
+    for row in counted(CLEAR):
+        first, mentor, at = row["started_at"] == day(0), int(row["mentor_id"][2:]), row["started_at"]
+        if first:
+            put_off = booking(row["user_id"], mentor, at - timedelta(days=2), "cancelled", cancelled_at=day(-1))
+            bookings.append(put_off | {"is_rescheduled": True})
+        bookings.append(booking(row["user_id"], mentor, at, "attended", confirmed_at=at, session_started_at=at))
+    users = [user(number) for number in {row["user_id"] for row in bookings}]
+    document = document_of(connection, filled(counted(CLEAR), bookings, users))
+    assert document["sensitivity"]["is_robust"]
+    # The same users and returns as the headline: not a variant of its own.
+    assert "first requests" in document["sensitivity"]["variants"][0]["also"]
 
 
 def test_equal_rates_are_no_difference_that_chance_explains(connection):
