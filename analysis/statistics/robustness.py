@@ -68,9 +68,11 @@ class TierLeftOut:
         users: of the tier.
         has_no_event: none of them had the event, while some user of another tier had.
         difference: of the rates without it, in fractions.
-        p_value: by mentor, without it.
+        p_value, p_value_standardised: by mentor, without it.
+        concluded: 1, -1 or 0 without it, as of `conclusion`; None where so few mentors are left that no p-value
+            could lie below the level.
         changes_conclusion: the conclusion at the level is another without it; None where it would have to
-            be, since so few mentors are left that no p-value could lie below the level.
+            be, since so few mentors are left.
     """
 
     tier: str
@@ -79,6 +81,8 @@ class TierLeftOut:
     has_no_event: bool
     difference: float | None
     p_value: float | None
+    p_value_standardised: float | None
+    concluded: int | None
     changes_conclusion: bool | None
 
     @property
@@ -232,7 +236,7 @@ def tiers_left_out(
     """
     groups = {"a": tiers_a, "b": tiers_b}
     whole = {group: [one for counts in tiers.values() for one in counts] for group, tiers in groups.items()}
-    concluded = conclusion(whole["a"], whole["b"], significance_level)
+    concluded_of_all = conclusion(whole["a"], whole["b"], significance_level)
     some_event = sum(events for counts in whole.values() for events, _ in counts) > 0
     found = []
     for group, tiers in groups.items():
@@ -246,6 +250,7 @@ def tiers_left_out(
             smallest = smallest_p_value(a.shape[1], b.shape[1])
             can_be_told = smallest is not None and smallest < significance_level
             p_values = _p_values(a, b)
+            concluded = _concluded(a, b, p_values, significance_level) if can_be_told else None
             found.append(
                 TierLeftOut(
                     tier,
@@ -254,7 +259,9 @@ def tiers_left_out(
                     some_event and not sum(events for events, _ in counts),
                     _difference(a, b),
                     p_values.plain,
-                    _concluded(a, b, p_values, significance_level) != concluded if can_be_told else None,
+                    p_values.standardised,
+                    concluded,
+                    None if concluded is None else concluded != concluded_of_all,
                 )
             )
     return found

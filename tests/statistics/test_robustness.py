@@ -205,6 +205,7 @@ def test_tiers_that_carry_the_difference():
     assert (bronze.carries_difference, silver.carries_difference) == (True, False)
     alone = compare_by_mentor(GOLD, SILVER)
     assert (bronze.difference, bronze.p_value) == (alone.difference, alone.p_value)
+    assert (bronze.p_value_standardised, bronze.concluded) == (alone.p_value_standardised, 1)
     # Without the one tier that differs nothing is left of the difference.
     like_gold, low = [(6, 10), (5, 8), (4, 8)], [(1, 20), (0, 19), (2, 30), (1, 25), (2, 21)]
     silver, bronze = tiers_left_out({"Gold": GOLD}, {"Silver": like_gold, "Bronze": low})
