@@ -11,7 +11,7 @@ NO_VALUE = "–"
 
 
 def _p_value(value: float) -> str:
-    return "<0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.2f}"
+    return "<0.0001" if value < 0.0001 else f"{value:#.2g}"
 
 
 # How a value of each kind is written.

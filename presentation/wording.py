@@ -22,7 +22,7 @@ def p_equals(value: float) -> str:
     """A p-value with its letter.
 
     >>> p_equals(0.02), p_equals(0.00005)
-    ('p = 0.02', 'p < 0.0001')
+    ('p = 0.020', 'p < 0.0001')
     """
     return "p < 0.0001" if value < 0.0001 else f"p = {written('p_value', value)}"
 
