@@ -20,6 +20,7 @@ from command_options import (
     tier_rates,
     timeout_option,
 )
+from engines import engine_of
 from errors import MentorAnalyticsError, SettingsError
 from settings import Settings, load_settings, project_version
 from trial_command import Trial, run_trial, trial_options
@@ -48,8 +49,8 @@ class _OneLineErrors(click.Group):
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(project_version())
-@click.option("--warehouse", type=click.Path(path_type=Path), help="The warehouse file.")
-@click.option("--gateway", help="The SQLMesh gateway.")
+@click.option("--warehouse", type=click.Path(path_type=Path), help="The warehouse file of DuckDB.")
+@click.option("--gateway", help="The SQLMesh gateway: duckdb or postgres.")
 @click.option(
     "--progress",
     type=click.Choice(["auto", "plain"]),
@@ -63,6 +64,10 @@ def cli(context: click.Context, warehouse: Path | None, gateway: str | None, pro
     if context.invoked_subcommand in UNATTENDED:
         configured_channels()  # a channel set by half is reported before the work, not after it
     context.obj = load_settings(warehouse=absolute(warehouse), gateway=gateway)
+    if warehouse and not engine_of(context.obj).takes_file:
+        raise click.UsageError(
+            f"--warehouse names a file, and the warehouse is {engine_of(context.obj).place(context.obj)}; leave it out"
+        )
 
 
 def _say(line: str) -> None:
@@ -72,10 +77,9 @@ def _say(line: str) -> None:
 @contextmanager
 def _logged(run: Run, timeout: float | None = None) -> Iterator[None]:
     """Write what runs inside to the run log; Ctrl-C, SIGTERM and the time limit end it cleanly."""
-    from pipeline.publication import discard_next_state
     from pipeline.run_log import logged
 
-    with logged(run, timeout, _say, discard_next_state):
+    with logged(run, timeout, _say, engine_of(run.settings).discard):
         yield
 
 
@@ -124,12 +128,13 @@ def refresh_command(settings: Settings, data: Path | None, environment: str, tim
 @click.pass_obj
 def rollback_command(settings: Settings) -> None:
     """Show again what was published before the last change; once more undoes it."""
-    from pipeline.publication import roll_back
+    from pipeline.interruption import begin_publishing
     from pipeline.run_log import Run
 
+    engine = engine_of(settings)
     with _logged(Run("rollback", settings)):
-        roll_back(settings.warehouse, settings.lock_wait_seconds, _say)
-    _say(f"{settings.warehouse} is again what was published before")
+        engine.roll_back(settings, _say, begin_publishing)
+    _say(f"{engine.place(settings)} is again what was published before")
 
 
 @cli.command("history")
@@ -253,12 +258,11 @@ def status_command(context: click.Context, output: str) -> None:
 
     from analysis.metrics.definitions import checksums
     from presentation import listings
-    from warehouse.connection import connect
     from warehouse.status import read_status
 
     settings: Settings = context.obj
-    with connect(settings.warehouse, read_only=True) as connection:
-        status = read_status(connection, settings, checksums(), datetime.now(UTC))
+    with engine_of(settings).reading(settings) as reader:
+        status = read_status(reader, settings, checksums(), datetime.now(UTC))
     click.echo(listings.status(status, output))
     if not status or any(environment["remarks"] for environment in status):
         context.exit(1)
@@ -272,7 +276,7 @@ def rejects_command(settings: Settings) -> None:
     from warehouse.loads import rejected_rows
 
     header = ("load_id", "file", "position", "reason", "raw_text")
-    click.echo(csv_text([header, *rejected_rows(settings.warehouse)]), nl=False)
+    click.echo(csv_text([header, *rejected_rows(settings)]), nl=False)
 
 
 @cli.command("simulate")
@@ -363,14 +367,15 @@ def lineage_command(out: Path) -> None:
 @click.pass_obj
 def reset_command(settings: Settings, yes: bool) -> None:
     """Empty the warehouse; the only command that destroys."""
-    from pipeline.publication import remove
+    from pipeline.interruption import begin_publishing
     from pipeline.run_log import Run
 
+    engine = engine_of(settings)
     if not yes:
-        raise click.UsageError(f"this deletes {settings.warehouse}; say --yes to do it")
+        raise click.UsageError(f"this deletes {engine.place(settings)}; say --yes to do it")
     with _logged(Run("reset", settings)):
-        remove(settings.warehouse, settings.lock_wait_seconds, _say)
-    click.echo(f"{settings.warehouse} is gone", err=True)
+        engine.reset(settings, _say, begin_publishing)
+    _say(f"{engine.place(settings)} is gone")
 
 
 def main(program: str | None = None) -> None:

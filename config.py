@@ -5,8 +5,6 @@ from pathlib import Path
 
 from sqlmesh.core.config import (
     Config,
-    DuckDBConnectionConfig,
-    GatewayConfig,
     LinterConfig,
     ModelDefaultsConfig,
     PlanConfig,
@@ -16,8 +14,8 @@ from sqlmesh.core.node import IntervalUnit
 from alerts.channels import configured_channels
 from alerts.sqlmesh_target import FailureNotification
 from analysis.metrics.definitions import checksums
+from engines import engine_of
 from settings import HISTORY_START, PROJECT_ROOT, WORK_FOLDER, Settings, known_tiers, load_settings
-from warehouse.connection import engine_options
 
 
 def dimension_definitions(root: Path) -> dict[str, str]:
@@ -38,17 +36,12 @@ def dimension_definitions(root: Path) -> dict[str, str]:
 
 
 def build_config(settings: Settings, root: Path = PROJECT_ROOT) -> Config:
-    """The SQLMesh configuration for one warehouse file and the models of one folder."""
+    """The SQLMesh configuration for one warehouse and the models of one folder."""
     channels = configured_channels()
     dimensions = dimension_definitions(root)
     return Config(
-        gateways={
-            "duckdb": GatewayConfig(
-                connection=DuckDBConnectionConfig(
-                    database=str(settings.warehouse), connector_config=engine_options(settings, settings.warehouse)
-                ),
-            )
-        },
+        # Alone: a gateway of another engine may need packages that are not there.
+        gateways={settings.gateway: engine_of(settings).gateway(settings)},
         default_gateway=settings.gateway,
         # What was loaded a moment ago lies in a day that is not over: with a part of a day to be run at any minute
         # every run takes it in. Days, since minutes since the start would be millions of intervals.

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
+from engines import engine_of
+from engines.protocol import Version
 from errors import WarehouseError
 from settings import COMMAND, Settings
 from warehouse import answers, loads
 
-State = tuple[str, int, int, int]
 # An answer says how old the data are: it is read again also where nothing new is published.
 KEPT_FOR = timedelta(minutes=10)
 
 
-def state(warehouse: Path) -> State:
-    """What tells one published state from another: the file with its time, inode and size.
+def state(settings: Settings) -> Version:
+    """Which state is published.
 
     Raises:
-        WarehouseError: there is no warehouse yet.
+        WarehouseError: there is no warehouse yet, or it cannot be reached.
     """
-    try:
-        file = warehouse.stat()
-    except FileNotFoundError:
+    engine = engine_of(settings)
+    published = engine.version(settings)
+    if published is None:
         raise WarehouseError(
-            f"there is no warehouse at {warehouse} yet: refresh on the page Pipeline, or run: {COMMAND} refresh"
-        ) from None
-    return str(warehouse), file.st_mtime_ns, file.st_ino, file.st_size
+            f"there is no warehouse at {engine.place(settings)} yet: refresh on the page Pipeline, "
+            f"or run: {COMMAND} refresh"
+        )
+    return published
 
 
 def answer(
@@ -44,7 +45,7 @@ def answer(
     Raises:
         SettingsError, WarehouseError: as `warehouse.answers.answer_from_warehouse`.
     """
-    return _answer(state(settings.warehouse), settings.model_dump_json(), settings, environment, as_of, full, asked)
+    return _answer(state(settings), settings.model_dump_json(), settings, environment, as_of, full, asked)
 
 
 def settings_as_built(settings: Settings, environment: str) -> Settings:
@@ -53,7 +54,7 @@ def settings_as_built(settings: Settings, environment: str) -> Settings:
     Raises:
         WarehouseError: as `warehouse.answers.settings_as_built`.
     """
-    return _settings_as_built(state(settings.warehouse), settings.model_dump_json(), settings, environment)
+    return _settings_as_built(state(settings), settings.model_dump_json(), settings, environment)
 
 
 def environments(settings: Settings) -> list[str]:
@@ -62,7 +63,7 @@ def environments(settings: Settings) -> list[str]:
     Raises:
         WarehouseError: the warehouse cannot be read.
     """
-    return _environments(state(settings.warehouse), settings)
+    return _environments(state(settings), settings)
 
 
 def rejected_rows(settings: Settings) -> pl.DataFrame:
@@ -71,12 +72,12 @@ def rejected_rows(settings: Settings) -> pl.DataFrame:
     Raises:
         WarehouseError: as `warehouse.loads.rejected_rows`.
     """
-    return _rejected_rows(state(settings.warehouse), settings)
+    return _rejected_rows(state(settings), settings)
 
 
 @st.cache_data(max_entries=100, ttl=KEPT_FOR, show_spinner="Reading the warehouse")
 def _answer(
-    published_state: State,
+    published_state: Version,
     parameters: str,
     _settings: Settings,
     environment: str,
@@ -88,19 +89,19 @@ def _answer(
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def _settings_as_built(published_state: State, parameters: str, _settings: Settings, environment: str) -> Settings:
+def _settings_as_built(published_state: Version, parameters: str, _settings: Settings, environment: str) -> Settings:
     return answers.settings_as_built(_settings, environment)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _environments(published_state: State, _settings: Settings) -> list[str]:
-    return answers.environments(_settings.warehouse)
+def _environments(published_state: Version, _settings: Settings) -> list[str]:
+    return answers.environments(_settings)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _rejected_rows(published_state: State, _settings: Settings) -> pl.DataFrame:
+def _rejected_rows(published_state: Version, _settings: Settings) -> pl.DataFrame:
     columns = {"load_id": pl.Int64, "file": pl.String, "position": pl.Int64, "reason": pl.String, "raw_text": pl.String}
-    rows = loads.rejected_rows(_settings.warehouse)
+    rows = loads.rejected_rows(_settings)
     return pl.DataFrame(rows, schema=columns, orient="row").sort(
         "load_id", "file", "position", descending=[True, False, False]
     )

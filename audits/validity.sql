@@ -32,10 +32,17 @@ SELECT
   open_version.@key_column AS open_version_key
 FROM (
   SELECT
-    *
-  FROM @source
-  QUALIFY
-    ROW_NUMBER() OVER (PARTITION BY @key_column ORDER BY load_id DESC) = 1
+    states.*
+  FROM @source AS states
+  INNER JOIN (
+    SELECT
+      @key_column,
+      MAX(load_id) AS load_id
+    FROM @source
+    GROUP BY
+      @key_column
+  ) AS latest
+    ON states.@key_column = latest.@key_column AND states.load_id = latest.load_id
 ) AS last_state
 FULL JOIN (
   SELECT

@@ -14,13 +14,17 @@ from pathlib import Path
 
 import duckdb
 
+from engines import engine_of
+from engines.duckdb import DuckDBReader
+from engines.duckdb.connection import one_row
+from engines.protocol import Reader, State, UnknownNameError
 from errors import SourceError
 from ingest.classification import classify
 from ingest.raw_tables import RAW_TABLES
 from ingest.reading import one_thread, read_rows
 from ingest.source_files import SourceFile
 from ingest.sources import Source, Sources
-from warehouse.connection import connect, one_row, writing_failure
+from settings import Settings
 from warehouse.environments import refuse_earlier_version
 
 
@@ -45,28 +49,30 @@ class Load:
     notes: tuple[str, ...] = ()
 
 
-def unchanged_loads(warehouse: Path, sources: Sources) -> list[Load]:
+def unchanged_loads(settings: Settings, sources: Sources) -> list[Load]:
     """The loads of files that the warehouse all knows already; empty as soon as one is new.
 
     Raises:
         WarehouseError: the warehouse cannot be opened, or an earlier version built it.
     """
-    if not warehouse.exists():
+    engine = engine_of(settings)
+    if not engine.is_there(settings):
         return []
-    with connect(warehouse, read_only=True) as connection:
-        refuse_earlier_version(connection)
+    with engine.reading(settings) as reader:
+        refuse_earlier_version(reader)
         try:
-            if not all(_is_unchanged(connection, *source) for source in sources):
+            if not all(_is_unchanged(reader, *source) for source in sources):
                 return []
-        except duckdb.CatalogException:
+        except UnknownNameError:
             return []
     return [_unchanged(*source) for source in sources]
 
 
-def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], None] = lambda _: None) -> list[Load]:
+def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None] = lambda _: None) -> list[Load]:
     """Load what is new in the files into `raw`, all of it in one transaction.
 
     Args:
+        state: of the warehouse, to load into.
         on_step: told what is being done, one phrase a file.
 
     Returns:
@@ -77,37 +83,31 @@ def ingest_sources(warehouse: Path, sources: Sources, on_step: Callable[[str], N
         WarehouseError: the warehouse cannot be opened or written (a full disk, too little memory), or an
             earlier version built it.
     """
-    was_there = warehouse.exists()
-    try:
-        with connect(warehouse) as connection:
-            refuse_earlier_version(connection)
-            connection.execute(RAW_TABLES)
-            _set_loaded_at(connection)
-            # Read before the transaction: what is not committed yet DuckDB scans with one thread.
-            notes: dict[int, list[str]] = {}
-            read = set()
+    with state.loading() as raw:
+        connection = raw.connection
+        reader = DuckDBReader(connection, str(state.settings.warehouse))
+        refuse_earlier_version(reader)
+        raw.create(RAW_TABLES)
+        _set_loaded_at(connection)
+        # Read before the transaction: what is not committed yet DuckDB scans with one thread.
+        notes: dict[int, list[str]] = {}
+        read = set()
+        for number, (source, file) in enumerate(sources):
+            # Another file of this folder may have the same bytes.
+            if (source.name, file.checksum) not in read and not _is_unchanged(reader, source, file):
+                on_step(f"reading {file.path.name}")
+                notes[number] = read_rows(connection, source, file, number)
+                raw.provide(source.name, source.key, f"SELECT {source.key} FROM normalised_{number}")
+                read.add((source.name, file.checksum))
+        loads = []
+        with _transaction(connection):
             for number, (source, file) in enumerate(sources):
-                # Another file of this folder may have the same bytes.
-                if (source.name, file.checksum) not in read and not _is_unchanged(connection, source, file):
-                    on_step(f"reading {file.path.name}")
-                    notes[number] = read_rows(connection, source, file, number)
-                    read.add((source.name, file.checksum))
-            loads = []
-            with _transaction(connection):
-                for number, (source, file) in enumerate(sources):
-                    if number in notes:
-                        on_step(f"loading {file.path.name}")
-                        loads.append(_load_file(connection, source, file, number, notes[number]))
-                    else:
-                        loads.append(_unchanged(source, file))
-            return loads
-    except BaseException as error:
-        if not was_there:
-            warehouse.unlink(missing_ok=True)
-            warehouse.with_name(warehouse.name + ".wal").unlink(missing_ok=True)
-        if isinstance(error, duckdb.Error):
-            raise writing_failure(warehouse, error) from None
-        raise
+                if number in notes:
+                    on_step(f"loading {file.path.name}")
+                    loads.append(_load_file(connection, source, file, number, notes[number]))
+                else:
+                    loads.append(_unchanged(source, file))
+        return loads
 
 
 @contextmanager
@@ -201,15 +201,11 @@ def _unchanged(source: Source, file: SourceFile) -> Load:
     return Load(source.name, file.path, 0, 0, 0, 0, 0, "unchanged", file.notes)
 
 
-def _is_unchanged(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> bool:
+def _is_unchanged(reader: Reader, source: Source, file: SourceFile) -> bool:
+    checksums = reader.rows(f"SELECT checksum FROM raw.loads WHERE source = '{source.name}' ORDER BY load_id")
     # Events only ever add up: any earlier load of the same bytes has them. Users and mentors are
     # states: going back to an older file is a change, so only the latest load counts.
-    latest_only = "QUALIFY ROW_NUMBER() OVER (ORDER BY load_id DESC) = 1" if source.has_states else ""
-    # Without parameters: binding one imports numpy, longer than all the rest takes when nothing is new.
-    checksums = connection.execute(
-        f"SELECT checksum FROM raw.loads WHERE source = '{source.name}' {latest_only}"
-    ).fetchall()
-    return (file.checksum,) in checksums
+    return (file.checksum,) in (checksums[-1:] if source.has_states else checksums)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> int:

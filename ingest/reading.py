@@ -9,10 +9,10 @@ from pathlib import Path
 
 import duckdb
 
+from engines.duckdb.connection import one_line, one_row
 from errors import SourceError
 from ingest.source_files import SourceFile, shown
 from ingest.sources import Source
-from warehouse.connection import one_line, one_row
 
 
 def _pattern(path: Path) -> str:

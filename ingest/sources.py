@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from engines.duckdb.connection import one_row
 from errors import SourceError
 from ingest import normalisation as norm
 from ingest.event_catalogue import always_required, further_properties
@@ -20,7 +21,6 @@ from ingest.source_files import (
     inspect_file,
     shown,
 )
-from warehouse.connection import one_row
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from sqlglot import exp
 from sqlmesh import macro
 
+from macros.engine_differences import sha256_hex
+
 
 @macro()
 def sha256_key(evaluator, *columns: exp.Expression) -> str:
@@ -12,4 +14,4 @@ def sha256_key(evaluator, *columns: exp.Expression) -> str:
         columns: whole numbers, text, decimals or timestamps; never floats, whose text differs by engine.
     """
     parts = [f"COALESCE(CAST({column.sql(dialect='duckdb')} AS TEXT), '')" for column in columns]
-    return "SHA256(" + " || '|' || ".join(parts) + ")"
+    return sha256_hex(evaluator, " || '|' || ".join(parts))

@@ -7,13 +7,14 @@ from importlib import import_module
 from threading import Thread
 
 from analysis.metrics.definitions import checksums
+from engines import engine_of
+from engines.protocol import State
 from errors import WarehouseError
 from ingest.load import Load, ingest_sources, unchanged_loads
 from ingest.sources import Sources, find_sources
-from pipeline.publication import next_state
+from pipeline.interruption import begin_publishing
 from pipeline.run_log import Run
 from settings import COMMAND, Settings
-from warehouse.connection import connect
 from warehouse.environments import Environment, environment_names, has_loads, read_environment
 from warehouse.freshness import stale_remarks
 
@@ -40,51 +41,50 @@ def refresh(run: Run, say: Say, on_step: Say) -> list[str]:
     on_step("reading the files")
     sources = find_sources(run.data) if run.data else []
     run.files = [{"file": str(file.path), "checksum": file.checksum} for _, file in sources]
-    known = unchanged_loads(settings.warehouse, sources)
-    state = None
+    known = unchanged_loads(settings, sources)
+    stands = None
     if environment and len(known) == len(sources):
-        state = _up_to_date(settings, environment, say)
-    is_nothing_new = len(known) == len(sources) and (not environment or state is not None)
+        stands = _up_to_date(settings, environment, say)
+    is_nothing_new = len(known) == len(sources) and (not environment or stands is not None)
     # Without files a run is what is asked for: a promoted change of a dimension shows in the next one.
     if is_nothing_new and run.data:
         _report(run, sources, known, say)
         run.outcome = "unchanged"
-        if state:
+        if stands:
             say(f"{environment} is up to date; nothing new")
-        return _warn_if_stale(run, state, say)
+        return _warn_if_stale(run, stands, say)
     # SQLMesh takes a second to import: time enough to copy the warehouse.
     importing = Thread(target=import_module, args=["pipeline.transform"])
     if environment:
         importing.start()
-    with next_state(settings.warehouse, settings.lock_wait_seconds, say) as copy:
+    with engine_of(settings).writing(settings, say, begin_publishing) as state:
         if environment:
             importing.join()
-        settings = settings.model_copy(update={"warehouse": copy})
         if sources:
-            _report(run, sources, ingest_sources(settings.warehouse, sources, on_step), say)
+            _report(run, sources, ingest_sources(state, sources, on_step), say)
         if environment:
-            state = _transform(run, settings, environment, say, on_step)
+            stands = _transform(run, state, environment, say, on_step)
         on_step("publishing")
-    if state:
-        remarks = state.remarks(settings, checksums()) if state.is_behind else []
+    if stands:
+        remarks = stands.remarks(settings, checksums()) if stands.is_behind else []
         for line in remarks or [f"{environment} is up to date"]:
             say(line)
-    return _warn_if_stale(run, state, say)
+    return _warn_if_stale(run, stands, say)
 
 
-def _transform(run: Run, settings: Settings, environment: str, say: Say, on_step: Say) -> Environment:
+def _transform(run: Run, state: State, environment: str, say: Say, on_step: Say) -> Environment:
     """Have SQLMesh run the environment; how it stands then."""
     from pipeline.transform import transform  # imports SQLMesh
 
-    state = transform(settings, environment, on_step, run)
+    stands = transform(state, environment, on_step, run)
     for warning in run.warnings:
         say(f"warning: {warning}")
-    return state
+    return stands
 
 
-def _warn_if_stale(run: Run, state: Environment | None, say: Say) -> list[str]:
+def _warn_if_stale(run: Run, stands: Environment | None, say: Say) -> list[str]:
     """Warn that the newest event is too old, if it is; after the work is done, since that makes no row wrong."""
-    remarks = stale_remarks(state, run.settings, run.started_at) if state else []
+    remarks = stale_remarks(stands, run.settings, run.started_at) if stands else []
     for remark in remarks:
         say(f"warning: {remark}")
     run.warnings += remarks
@@ -112,14 +112,15 @@ def _up_to_date(settings: Settings, environment: str, say: Say) -> Environment |
     Raises:
         WarehouseError: nothing was loaded yet, or other models built the environment.
     """
-    with connect(settings.warehouse, read_only=True) as connection:
-        if not has_loads(connection):
-            raise WarehouseError(f"nothing was loaded into {settings.warehouse} yet; run: {COMMAND} ingest")
-        if environment not in environment_names(connection):
+    engine = engine_of(settings)
+    with engine.reading(settings) as reader:
+        if not has_loads(reader):
+            raise WarehouseError(f"nothing was loaded into {engine.place(settings)} yet; run: {COMMAND} ingest")
+        if environment not in environment_names(reader):
             return None
-        state = read_environment(connection, environment)
-    if state.is_behind:
+        stands = read_environment(reader, environment)
+    if stands.is_behind:
         return None
-    for remark in state.remarks(settings, checksums()):
+    for remark in stands.remarks(settings, checksums()):
         say(f"warning: {remark}")
-    return state
+    return stands

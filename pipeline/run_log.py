@@ -19,10 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engines.processes import is_alive
 from errors import InterruptedByUserError, MentorAnalyticsError, TimedOutError
 from pipeline.interruption import interruptible
 from settings import Settings, project_version
-from warehouse.connection import is_alive
 
 if TYPE_CHECKING:
     from ingest.load import Load

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import duckdb
 from sqlglot import exp
-from sqlmesh import Context, Snapshot
+from sqlmesh import Snapshot
 from sqlmesh.core import constants
 from sqlmesh.core.config import Config
 from sqlmesh.core.console import NoopConsole, set_console
@@ -18,19 +17,19 @@ from sqlmesh.utils.concurrency import NodeExecutionFailedError
 from sqlmesh.utils.errors import AuditError, SQLMeshError
 
 from config import build_config
+from engines.protocol import State
 from errors import TransformError
 from pipeline.interruption import stop_if_asked
 from pipeline.run_log import Run
-from settings import PROJECT_ROOT, Settings
-from warehouse.connection import connect
 from warehouse.environments import Environment, plan_command, read_environment
 
 
 class _Recorder(NoopConsole):
     """Keeps what SQLMesh would print: failures for the error message, warnings and models for the run log."""
 
-    def __init__(self, on_step: Callable[[str], None], run: Run) -> None:
+    def __init__(self, on_step: Callable[[str], None], run: Run, state: State) -> None:
         super().__init__()
+        self.state = state
         self.on_step = on_step
         self.run = run
         self.failures: list[str] = []
@@ -71,6 +70,8 @@ class _Recorder(NoopConsole):
     def log_failed_models(self, errors: list[NodeExecutionFailedError[Any]]) -> None:
         for error in errors:
             cause = error.__cause__ or error
+            if self.state.only_follows(cause):
+                continue
             self.failures.append(" ".join(f"{_model_name(error.node.snapshot_name)}: {cause}".split()))
 
     def log_error(self, message: str) -> None:
@@ -98,12 +99,13 @@ def _model_name(snapshot_name: str) -> str:
     return f"{table.db}.{table.name}"
 
 
-def transform(settings: Settings, environment: str, on_step: Callable[[str], None], run: Run) -> Environment:
+def transform(state: State, environment: str, on_step: Callable[[str], None], run: Run) -> Environment:
     """Have SQLMesh run an environment, or plan it where it is not there yet.
 
     The models are those that the environment has: a changed model file waits for `sqlmesh plan`.
 
     Args:
+        state: of the warehouse, to work on.
         on_step: called with what is being done, one phrase a step.
         run: gets every model, every failed audit and every warning, as far as it came.
 
@@ -114,58 +116,55 @@ def transform(settings: Settings, environment: str, on_step: Callable[[str], Non
         TransformError: a model or a blocking audit failed, or the environment is behind after all.
     """
     on_step("reading the models")
-    console = _Recorder(on_step, run)
+    console = _Recorder(on_step, run, state)
     set_console(console)
     # A pool of processes would outlive a kill, and keep the lock of the warehouse's writers.
     constants.MAX_FORK_WORKERS = 1
-    config = build_config(settings)
+    config = build_config(state.settings)
     config.notification_targets.append(_FailedAudits(run=run))
     config.ignore_patterns = [*config.ignore_patterns, "tests/*"]  # they are not run here, and slow to read
     try:
-        is_done = _run(config, environment)
-        state = _state(settings, environment)
-        if is_done and state.can_catch_up:
-            is_done = _run(config, environment, is_later=True)
-            state = _state(settings, environment)
-            if is_done and state.can_catch_up:
+        is_done = _run(state, config, environment)
+        stands = _stands(state, environment)
+        if is_done and stands.can_catch_up:
+            is_done = _run(state, config, environment, is_later=True)
+            stands = _stands(state, environment)
+            if is_done and stands.can_catch_up:
                 raise TransformError(
                     f"SQLMesh ran {environment} and it is behind all the same; to build its facts anew run: "
                     f"sqlmesh plan {environment} --restate-model marts.fct_bookings --restate-model marts.fct_sessions"
                 )
-    except (SQLMeshError, duckdb.Error) as error:
+    except (SQLMeshError, state.error) as error:
         raise TransformError(_one_line(console, str(error))) from None
     if not is_done:
         raise TransformError(_one_line(console, "the run failed"))
-    return state
+    return stands
 
 
-def _run(config: Config, environment: str, is_later: bool = False) -> bool:
+def _run(state: State, config: Config, environment: str, is_later: bool = False) -> bool:
     """Whether every model of the environment was evaluated, where there was something to do, and passed its audits.
 
     Args:
         is_later: run as of a moment after the last run, which an earlier clock would take for done.
     """
-    context = Context(paths=[str(PROJECT_ROOT)], config=config)
-    try:
-        state = context.state_reader.get_environment(environment)
-        if state is None:
+    with state.running(config) as context:
+        found = context.state_reader.get_environment(environment)
+        if found is None:
             context.plan(environment, no_prompts=True, auto_apply=True, skip_tests=True, skip_linter=True)
             return True
         moment = None
         if is_later:
-            snapshots = context.state_reader.get_snapshots(state.snapshots).values()
+            snapshots = context.state_reader.get_snapshots(found.snapshots).values()
             last = max(end for snapshot in snapshots for _, end in snapshot.intervals + snapshot.dev_intervals)
             moment = datetime.fromtimestamp(last / 1000, UTC) + timedelta(minutes=1)
         status = context.run(environment, execution_time=moment, end=moment, ignore_cron=True, skip_janitor=True)
         context.diff(environment)
         return not status.is_failure
-    finally:
-        context.close()
 
 
-def _state(settings: Settings, environment: str) -> Environment:
-    with connect(settings.warehouse, read_only=True) as connection:
-        return read_environment(connection, environment)
+def _stands(state: State, environment: str) -> Environment:
+    with state.reading() as reader:
+        return read_environment(reader, environment)
 
 
 def _one_line(console: _Recorder, fallback: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines import engine_of
 from errors import ReportError
 from presentation.charts.drawing_process import Draw
 from presentation.content import Figure, Section
@@ -17,8 +18,7 @@ from presentation.sections.data_quality import data_quality
 from presentation.sections.provenance import provenance
 from presentation.verdict import question
 from settings import Settings, project_version
-from warehouse.answers import answer_from_warehouse
-from warehouse.connection import connect
+from warehouse.answers import read_answer
 from warehouse.loads import LoadHistory, load_history
 
 
@@ -51,10 +51,9 @@ def read_report(settings: Settings, environment: str, as_of: str | None, asked: 
         SettingsError: `as_of` is no time.
         WarehouseError: there is no warehouse, it is locked, or the environment was never built.
     """
-    # While this connection is open, another one of this process sees the same state, whatever is published meanwhile.
-    with connect(settings.warehouse, read_only=True) as connection:
-        document: Row = {**answer_from_warehouse(settings, environment, as_of, full=True, asked=asked)}
-        return Report(document, settings_of(document, settings), load_history(connection), project_version())
+    with engine_of(settings).reading(settings, makes_tables=True) as reader:
+        document: Row = {**read_answer(reader, settings, environment, as_of, full=True, asked=asked)}
+        return Report(document, settings_of(document, settings), load_history(reader), project_version())
 
 
 def write_report(

@@ -12,8 +12,10 @@ from typing import Any
 
 import duckdb
 from sqlmesh import Context
+from sqlmesh.core.config import Config
 
 from config import build_config
+from engines.duckdb import DuckDBReader
 from ingest.load import Load
 from settings import PROJECT_ROOT, Settings, load_settings
 from tests import reference
@@ -59,14 +61,18 @@ class Warehouse:
         self.write(events, **sources)
         return ingest(self.file, self.data)
 
-    @contextmanager
-    def context(self) -> Iterator[Context]:
+    def config(self) -> Config:
+        """SQLMesh's configuration for the warehouse."""
         config = build_config(self.settings, self.root)
         config.ignore_patterns = [*config.ignore_patterns, "tests/*"]
         if self.root != PROJECT_ROOT:
             # SQLMesh keeps rendered queries by the code below the root, where a copy has no `analysis`.
             config.cache_dir = str(self.root.parent / ".cache")
-        context = Context(paths=[str(self.root)], config=config)
+        return config
+
+    @contextmanager
+    def context(self) -> Iterator[Context]:
+        context = Context(paths=[str(self.root)], config=self.config())
         try:
             yield context
         finally:
@@ -107,7 +113,7 @@ class Warehouse:
 
     def environment(self, name: str = "prod") -> Environment:
         with duckdb.connect(str(self.file), read_only=True) as connection:
-            return read_environment(connection, name)
+            return read_environment(DuckDBReader(connection, str(self.file)), name)
 
     def facts(self, environment: str = "prod") -> dict[str, list[tuple]]:
         """The rows of the facts, sorted, in the columns that `expected_facts` has."""

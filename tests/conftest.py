@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from engines.duckdb import DuckDBState
 from ingest.load import Load, ingest_sources
 from ingest.sources import find_sources
+from settings import load_settings
 
 # SQLMesh would fork a process a core to render the models, in each of the tests that run at once on these cores.
 os.environ.setdefault("MAX_FORK_WORKERS", "1")
@@ -53,7 +55,7 @@ def write_data(
 
 def ingest(warehouse: Path, data: Path) -> list[Load]:
     """Load what is new in a data folder, without publishing."""
-    return ingest_sources(warehouse, find_sources(data))
+    return ingest_sources(DuckDBState(load_settings(warehouse=warehouse)), find_sources(data))
 
 
 ATTENDED = [event("e1"), event("e2", event_type="session_started", timestamp="2023-02-02T10:00:00Z")]

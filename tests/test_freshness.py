@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.metrics.definitions import checksums
+from engines.duckdb import DuckDB, DuckDBReader
 from pipeline.refresh import refresh
 from pipeline.run_log import Run
 from settings import load_settings
@@ -36,7 +37,7 @@ STALE = (
 
 def environment(as_of: datetime | None = NEWEST, newest_load: int = 1, name: str = "prod") -> Environment:
     taken_in = {"loads": 1, "events": 1, "waiting_loads": 0, "waiting_events": 0}
-    return Environment(name, as_of, newest_load, taken_in, False, [], False, {}, {})
+    return Environment(name, as_of, newest_load, taken_in, False, [], False, False, {}, {})
 
 
 def warehouse_of(events: list[tuple[datetime, int]], loads: list[tuple[int, str, int, datetime]] = ()):
@@ -57,9 +58,8 @@ def warehouse_of(events: list[tuple[datetime, int]], loads: list[tuple[int, str,
 
 def freshness(connection, stands: Environment | None = None, age: timedelta = HOUR, **changes) -> dict:
     stands = stands or environment()
-    return read_freshness(
-        connection, stands, load_settings(**changes), (stands.as_of or NEWEST).replace(tzinfo=UTC) + age
-    )
+    reader = DuckDBReader(connection, "a warehouse of a few rows")
+    return read_freshness(reader, stands, load_settings(**changes), (stands.as_of or NEWEST).replace(tzinfo=UTC) + age)
 
 
 def weeks(ages: list[timedelta]) -> list[int]:
@@ -215,8 +215,8 @@ def test_environments_are_not_compared_by_when_they_were_asked(refreshed):
 )
 def test_the_status_of_an_environment_has_its_freshness(refreshed, age, limit, status, remarks):
     asked = load_settings(warehouse=refreshed, max_feed_age_hours=limit)
-    with duckdb.connect(str(refreshed), read_only=True) as connection:
-        (found,) = read_status(connection, asked, checksums(), SESSION + age)
+    with DuckDB().reading(asked) as reader:
+        (found,) = read_status(reader, asked, checksums(), SESSION + age)
     assert found["freshness"]["status"] == status
     assert (found["remarks"], found["notices"]) == (remarks, [])
 

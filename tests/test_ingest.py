@@ -14,6 +14,7 @@ from cli import cli
 from errors import SourceError, WarehouseError
 from ingest.load import unchanged_loads
 from ingest.sources import find_sources
+from settings import load_settings
 from tests.conftest import MENTORS_CSV, USERS_CSV, event, ingest
 from warehouse.loads import rejected_rows
 
@@ -85,7 +86,7 @@ def test_bad_events_are_rejected_with_their_reason(data_folder, warehouse, chang
     bad = event("bad") | changes
     loads = ingest(warehouse, data_folder(events=[event("good"), bad]))
     assert counts(loads[2]) == (1, 0, 0, 1)
-    ((_, file, position, found, raw_text),) = rejected_rows(warehouse)
+    ((_, file, position, found, raw_text),) = rejected_rows(load_settings(warehouse=warehouse))
     assert (position, found, json.loads(raw_text)) == (2, reason, bad)
     assert file.endswith("booking_events.json")
 
@@ -94,7 +95,7 @@ def test_repeated_event_ids(data_folder, warehouse):
     events = [event("a"), event("a", user_id="1"), event("a", mentor_id="M-2"), 5]
     loads = ingest(warehouse, data_folder(events=events))
     assert counts(loads[2]) == (1, 0, 1, 2)
-    reasons = [(row[2], row[3]) for row in rejected_rows(warehouse)]
+    reasons = [(row[2], row[3]) for row in rejected_rows(load_settings(warehouse=warehouse))]
     assert reasons == [(3, "conflicting_event_id"), (4, "not_an_object")]
 
 
@@ -130,7 +131,10 @@ def test_users_first_row_stays_and_bad_rows_are_placed(data_folder, warehouse):
     loads = ingest(warehouse, data_folder(users=users))
     assert counts(loads[0]) == (2, 0, 1, 2)
     assert_identity(loads)
-    assert [row[3] for row in rejected_rows(warehouse)] == ["unreadable_line", "invalid_user_id"]
+    assert [row[3] for row in rejected_rows(load_settings(warehouse=warehouse))] == [
+        "unreadable_line",
+        "invalid_user_id",
+    ]
     assert query(warehouse, "SELECT company_id FROM raw.users WHERE user_id = 2") == [("7",)]
 
 
@@ -198,7 +202,7 @@ def test_what_of_a_later_sheet_is_loaded(data_folder, warehouse, case):
     for number, ((_, fate), load) in enumerate(zip(rows, loads, strict=True)):
         found = Counter(loaded=load.rows_loaded, known=load.rows_known, outdated=load.rows_rejected)
         assert +found == Counter(["known" if number else "loaded"]) + Counter([fate] if fate else [])
-    assert {reason for _, _, _, reason, _ in rejected_rows(warehouse)} <= {"outdated"}
+    assert {reason for _, _, _, reason, _ in rejected_rows(load_settings(warehouse=warehouse))} <= {"outdated"}
 
 
 def test_an_announcement_that_was_taken_back_makes_nothing_outdated_when_its_day_has_come(data_folder, warehouse):
@@ -234,7 +238,7 @@ def test_a_warehouse_of_an_earlier_version_is_refused_and_stays_as_it_is(data_fo
         connection.execute("ALTER TABLE raw.users ADD COLUMN effective_at TIMESTAMP")
     before = warehouse.read_bytes()
     folder = data_folder(events=[event("new")])
-    for load in (ingest, lambda *_: unchanged_loads(warehouse, find_sources(folder))):
+    for load in (ingest, lambda *_: unchanged_loads(load_settings(warehouse=warehouse), find_sources(folder))):
         with pytest.raises(WarehouseError) as refusal:
             load(warehouse, folder)
         assert str(refusal.value) == (

@@ -27,11 +27,11 @@ def start(warehouse, slow: str, *arguments: str, grace: float = 10) -> Command:
 import sys, time
 import pipeline.refresh, pipeline.interruption
 from cli import cli
-from warehouse.connection import connect
+from engines.duckdb.connection import connect
 def query(text="{QUERY}"): connect(work).execute(text)
-def slow(warehouse, *_):
+def slow(state, *_):
     global work
-    work = warehouse
+    work = state.settings.warehouse
     print("slow", flush=True)
     {slow}
 pipeline.refresh.ingest_sources = slow
@@ -76,7 +76,7 @@ import sys
 import pipeline.transform
 from cli import cli
 from sqlmesh import Context
-def slow(config, environment):
+def slow(state, config, environment):
     context = Context(paths=["."], config=config)
     # As SQLMesh does with the failure of one model: keep it, and go on to the next.
     for model in "ab":

@@ -16,7 +16,7 @@ from analysis.answer.sensitivity import WINDOWS
 from analysis.metrics.cohorts import cohort_counts
 from analysis.metrics.confounding import COMPANY_SIZES, stratum_counts, with_company, with_month
 from analysis.metrics.intent import intent_counts, user_intents
-from analysis.metrics.marts import UNKNOWN, latest_marts, mart
+from analysis.metrics.marts import UNKNOWN, Marts, latest_marts, mart
 from analysis.metrics.mentors import mentor_counts
 from analysis.metrics.rebooking import rebooking_counts, same_mentor_counts, session_visits, user_outcomes, with_tier
 from analysis.metrics.reliability import (
@@ -117,40 +117,39 @@ def _named(draw, letter: str, rows: list) -> zip:
     return zip(draw(st.permutations([f"{letter}{number:02}" for number in range(len(rows))])), rows, strict=True)
 
 
-@pytest.fixture(scope="module")
-def expressions() -> dict[str, Table]:
-    """Every metric of unbound marts."""
-    marts = latest_marts(mart, AS_OF)
+def metrics_of(marts: Marts) -> dict[str, Table]:
+    """Every metric of users and bookings, as of the moment of the marts."""
+    as_of = marts.as_of
     sessions, bookings, users, mentors = marts.sessions, marts.bookings, marts.users, marts.mentors
 
     dealt = users.select("user_id", arm=ibis.ifelse(users.user_id == 1, "a", "b"))
 
     def tiered(visits, window_days):
-        return with_tier(user_outcomes(visits, window_days, AS_OF), mentors, "current", "first_at")
+        return with_tier(user_outcomes(visits, window_days, as_of), mentors, "current", "first_at")
 
     outcomes = with_tier(
         tiered(session_visits(sessions), WINDOW), mentors, "at_session", "first_at", column="other_tier"
     )
     unlimited = tiered(session_visits(sessions), None)
-    booked = booking_outcomes(with_tier(bookings, mentors, "current", "requested_at"), AS_OF, NO_SHOW_DAYS, ORPHAN_DAYS)
+    booked = booking_outcomes(with_tier(bookings, mentors, "current", "requested_at"), as_of, NO_SHOW_DAYS, ORPHAN_DAYS)
     expressions = {
         "outcomes": outcomes,
         "without a limit": rebooking_counts(unlimited),
-        "returns": return_counts(outcomes, AS_OF),
-        "cohorts": cohort_counts(outcomes, WINDOW, AS_OF),
-        "cohorts by mentor": cohort_counts(outcomes, WINDOW, AS_OF, "mentor_id"),
-        "cohorts without a limit": cohort_counts(unlimited, None, AS_OF),
+        "returns": return_counts(outcomes, as_of),
+        "cohorts": cohort_counts(outcomes, WINDOW, as_of),
+        "cohorts by mentor": cohort_counts(outcomes, WINDOW, as_of, "mentor_id"),
+        "cohorts without a limit": cohort_counts(unlimited, None, as_of),
         "company": stratum_counts(with_company(outcomes, users), "company_id", GROUP_A, GROUP_B),
         "company_size": stratum_counts(with_company(outcomes, users), "company_size", GROUP_A, GROUP_B),
         "month": stratum_counts(with_month(outcomes), "month", GROUP_A, GROUP_B),
         "mentors": mentor_counts(outcomes),
-        "new users": new_users_by_week(outcomes, AS_OF),
-        "dealt": dealt_outcomes(dealt, session_visits(sessions), TRIAL_START, WINDOW, AS_OF),
+        "new users": new_users_by_week(outcomes, as_of),
+        "dealt": dealt_outcomes(dealt, session_visits(sessions), TRIAL_START, WINDOW, as_of),
         "variants": variant_counts(outcomes, users, list(WINDOWS)),
         "intent": intent_counts(outcomes, user_intents(outcomes, bookings, WINDOW)),
         "same mentor": same_mentor_counts(outcomes, sessions),
         "reliability": reliability_counts(booked),
-        "weeks": weekly_counts(booked, AS_OF, NO_SHOW_DAYS, ORPHAN_DAYS),
+        "weeks": weekly_counts(booked, as_of, NO_SHOW_DAYS, ORPHAN_DAYS),
         "delays": delay_quantiles(booked),
         "cancellations": cancellation_counts(booked),
         "notices": notice_counts(booked),
@@ -159,6 +158,12 @@ def expressions() -> dict[str, Table]:
     for name, visits in other_approaches(sessions, bookings, users).items():
         expressions[name] = rebooking_counts(tiered(visits, WINDOW))
     return expressions
+
+
+@pytest.fixture(scope="module")
+def expressions() -> dict[str, Table]:
+    """Every metric of unbound marts."""
+    return metrics_of(latest_marts(mart, AS_OF))
 
 
 @pytest.fixture(scope="module")

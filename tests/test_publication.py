@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from benchmarks.kill import rehearse
+from engines.duckdb.publication import next_state, remove, roll_back
 from errors import WarehouseError
-from pipeline.publication import next_state, remove, roll_back
 from settings import PROJECT_ROOT, load_settings
 from tests.conftest import ATTENDED, EXAMPLES_FACTOR, MENTORS_CSV, event, ingest, write_data
 from tests.processes import Command

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from engines.duckdb.connection import connect
 from errors import SettingsError
 from presentation.differences import difference_text
 from presentation.renderers.csv import rebooking_csv, spreadsheet_safe
@@ -17,7 +18,6 @@ from settings import PROJECT_ROOT, load_settings
 from tests.conftest import event, ingest
 from tests.small_answers import document_of
 from tests.test_answer import run
-from warehouse.connection import connect
 from warehouse.differences import Differences
 
 INJECTIONS = ["x'; DROP TABLE raw.users; --", 'prod"; DROP SCHEMA marts CASCADE; --', "../prod", "Prod", ""]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ibis.expr.types import Table
 
-from analysis.metrics.marts import UNKNOWN, latest_marts, mart
+from analysis.metrics.marts import UNKNOWN, Marts, latest_marts, mart
 from analysis.metrics.reliability import (
     clock_counts,
     double_booking_counts,
@@ -81,16 +81,20 @@ def visits(draw) -> dict[str, list[dict]]:
     return {"fct_sessions": sessions, "fct_bookings": bookings, "stg_events": events, "dim_users": USERS}
 
 
-@pytest.fixture(scope="module")
-def expressions() -> dict[str, Table]:
-    marts = latest_marts(mart, AS_OF)
+def metrics_of(marts: Marts) -> dict[str, Table]:
+    """Every metric of sessions and events, as of the moment of the marts."""
     return {
-        "sessions": session_counts(marts.sessions, AS_OF, MAX_HOURS),
+        "sessions": session_counts(marts.sessions, marts.as_of, MAX_HOURS),
         "double bookings": double_booking_counts(marts.sessions, marts.users),
         "clocks": clock_counts(marts.events),
         "properties": property_counts(marts.bookings, marts.sessions),
         "lengths": requested_duration_quantiles(marts.bookings, marts.sessions),
     }
+
+
+@pytest.fixture(scope="module")
+def expressions() -> dict[str, Table]:
+    return metrics_of(latest_marts(mart, AS_OF))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import UTC, datetime, timedelta, timezone
 
 import duckdb
@@ -64,3 +65,20 @@ def test_a_time_is_read_as_python_and_loading_read_it(read, text):
 def test_what_only_an_engine_takes_for_a_time_is_none(read, text):
     assert read(text) == (None, None)
     assert reference.utc_time(text) is None
+
+
+def test_a_day_is_read_exactly_where_the_calendar_has_it():
+    """The last days of every month of all years: the macro knows the calendar, for engines that fail at other days."""
+    texts = [
+        f"{year:04}-{month:02}-{day:02}" for year in range(10_000) for month in range(1, 13) for day in (28, 29, 30, 31)
+    ]
+    macro = utc_timestamp(MacroEvaluator(dialect="duckdb"), exp.column("text"))
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE days AS SELECT UNNEST(?::TEXT[]) AS text", [texts])
+        read = connection.execute(f"SELECT text FROM days WHERE ({macro}) IS NOT NULL ORDER BY text").fetchall()
+    assert [text for (text,) in read] == [
+        f"{year:04}-{month:02}-{day:02}"
+        for year in range(1, 10_000)
+        for month in range(1, 13)
+        for day in range(28, monthrange(year, month)[1] + 1)
+    ]

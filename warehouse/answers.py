@@ -1,13 +1,11 @@
-"""The answer read from a warehouse file, without ever writing to it."""
+"""The answer read from a warehouse, without ever writing to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeVar
 
-import duckdb
 import ibis
 
 from analysis.answer.document import Built, answer
@@ -15,9 +13,10 @@ from analysis.answer.schema.document import Answer
 from analysis.answer.schema.trial import TrialOutcome, TrialPlan
 from analysis.metrics.definitions import checksums
 from analysis.metrics.marts import COLUMNS, schema_of
-from errors import SettingsError, WarehouseError
+from engines import engine_of
+from engines.protocol import QueryError, Reader
+from errors import SettingsError
 from settings import Settings
-from warehouse.connection import connect, one_row
 from warehouse.environments import Environment, built_by_other_models, environment_names, read_environment, schema
 from warehouse.freshness import read_freshness, stale_remarks
 
@@ -63,9 +62,23 @@ def answer_from_warehouse(
         SettingsError: `as_of` is no time, or lies before the first event.
         WarehouseError: there is no warehouse, it is locked, or the environment was never built.
     """
+    parse_as_of(as_of)
+    with engine_of(settings).reading(settings, makes_tables=True) as reader:
+        return read_answer(reader, settings, environment, as_of, full, asked, now)
+
+
+def read_answer(
+    reader: Reader,
+    settings: Settings,
+    environment: str,
+    as_of: str | None,
+    full: bool = False,
+    asked: Collection[str] = (),
+    now: datetime | None = None,
+) -> Answer:
+    """As `answer_from_warehouse`, of a warehouse that is being read."""
     moment = parse_as_of(as_of)
-    with connect(settings.warehouse, read_only=True) as connection:
-        return read_answer(connection, settings, read_environment(connection, environment), moment, full, asked, now)
+    return answer_of_environment(reader, settings, read_environment(reader, environment), moment, full, asked, now)
 
 
 def settings_as_built(settings: Settings, environment: str) -> Settings:
@@ -74,22 +87,22 @@ def settings_as_built(settings: Settings, environment: str) -> Settings:
     Raises:
         WarehouseError: as `answer_from_warehouse`.
     """
-    with connect(settings.warehouse, read_only=True) as connection:
-        return settings.model_copy(update=read_environment(connection, environment).settings)
+    with engine_of(settings).reading(settings) as reader:
+        return settings.model_copy(update=read_environment(reader, environment).settings)
 
 
-def environments(warehouse: Path) -> list[str]:
+def environments(settings: Settings) -> list[str]:
     """The environments that were built, prod first, the others by name.
 
     Raises:
         WarehouseError: there is no warehouse, or it is locked.
     """
-    with connect(warehouse, read_only=True) as connection:
-        return environment_names(connection)
+    with engine_of(settings).reading(settings) as reader:
+        return environment_names(reader)
 
 
-def read_answer(
-    connection: duckdb.DuckDBPyConnection,
+def answer_of_environment(
+    reader: Reader,
     settings: Settings,
     environment: Environment,
     as_of: datetime | None,
@@ -106,11 +119,11 @@ def read_answer(
     def work(table: Callable[[str], ibis.Table], question: Settings, built: Built) -> Answer:
         return answer(table, question, built, as_of, full)
 
-    return read_document(connection, settings, environment, as_of, asked, work, now)
+    return read_document(reader, settings, environment, as_of, asked, work, now)
 
 
 def read_document(
-    connection: duckdb.DuckDBPyConnection,
+    reader: Reader,
     settings: Settings,
     environment: Environment,
     as_of: datetime | None,
@@ -132,11 +145,10 @@ def read_document(
     built = {name: value for name, value in environment.settings.items() if name not in asked}
     definitions: dict[str, str] = checksums()
     try:
-        _refuse_before_first_event(connection, environment, as_of)
-        backend = ibis.duckdb.from_connection(connection)
+        _refuse_before_first_event(reader, environment, as_of)
 
         def table(name: str) -> ibis.Table:
-            found = backend.table(name, database=schema(schema_of(name), environment.name))
+            found = reader.backend.table(name, database=schema(schema_of(name), environment.name))
             missing = [column for column in COLUMNS[name] if column not in found.columns]
             if missing:
                 raise built_by_other_models(environment.name, f"{schema_of(name)}.{name} has no {', '.join(missing)}")
@@ -149,15 +161,13 @@ def read_document(
             environment.taken_in,
             environment.settings,
             environment.changed_definitions(definitions),
-            lambda: read_freshness(connection, environment, settings, answered_at),
+            lambda: read_freshness(reader, environment, settings, answered_at),
             answered_at,
         )
-        document: Document = work(table, settings.model_copy(update=built), stands)
-    except (duckdb.Error, ibis.IbisError) as error:
-        raise WarehouseError(
-            f"the warehouse {settings.warehouse} cannot answer (a file keeps the name it was built under): "
-            f"{str(error).splitlines()[0]}"
-        ) from None
+        with reader.explained():
+            document: Document = work(table, settings.model_copy(update=built), stands)
+    except (QueryError, ibis.IbisError) as error:
+        raise reader.cannot_answer(error) from None
     document["warnings"] = [
         *environment.remarks(settings, definitions, asked),
         *stale_remarks(environment, settings, answered_at),
@@ -166,15 +176,12 @@ def read_document(
     return document
 
 
-def _refuse_before_first_event(
-    connection: duckdb.DuckDBPyConnection, environment: Environment, as_of: datetime | None
-) -> None:
+def _refuse_before_first_event(reader: Reader, environment: Environment, as_of: datetime | None) -> None:
     if as_of is None:
         return
-    (first,) = one_row(
-        connection,
+    ((first,),) = reader.rows(
         f"SELECT MIN(occurred_at) FROM {schema('staging', environment.name)}.stg_events "
-        f"WHERE load_id <= {environment.newest_load}",
+        f"WHERE load_id <= {environment.newest_load}"
     )
     if first is None or as_of < first:
         begins = "there is no event yet" if first is None else f"the first event is of {first:%Y-%m-%dT%H:%M:%SZ}"

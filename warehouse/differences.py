@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
 from analysis.answer.schema.document import Answer
+from engines import engine_of
+from engines.protocol import Reader
 from settings import Settings
-from warehouse.answers import parse_as_of, read_answer
-from warehouse.connection import connect
+from warehouse.answers import answer_of_environment, parse_as_of
 from warehouse.environments import read_environment, schema
 
 # The reports that are compared, and what names a row of each.
@@ -61,8 +60,8 @@ def differences(settings: Settings, base: str, other: str, as_of: str | None) ->
         SettingsError, WarehouseError: as `warehouse.answers.answer_from_warehouse`.
     """
     moment = parse_as_of(as_of)
-    with connect(settings.warehouse, read_only=True) as connection:
-        both = [read_environment(connection, environment) for environment in (base, other)]
+    with engine_of(settings).reading(settings, makes_tables=True) as reader:
+        both = [read_environment(reader, environment) for environment in (base, other)]
         remarks = [
             line
             for environment in both
@@ -73,10 +72,10 @@ def differences(settings: Settings, base: str, other: str, as_of: str | None) ->
         latest = [environment.as_of for environment in both if environment.as_of]
         if moment is None and len(latest) == len(both):
             moment = None if are_level else min(latest)
-        before, after = (read_answer(connection, settings, environment, moment) for environment in both)
+        before, after = (answer_of_environment(reader, settings, environment, moment) for environment in both)
         figures = list(differing_figures(before, after))
         if are_level:
-            figures += _of_reports(_reports(connection, base), _reports(connection, other))
+            figures += _of_reports(_reports(reader, base), _reports(reader, other))
         else:
             at = f"as of {moment:%Y-%m-%d %H:%M:%S}" if moment else "each as of its latest event"
             remarks.append(f"the answers of {base} and {other} are compared {at}, the reports not at all")
@@ -140,19 +139,16 @@ def _of_reports(before: dict[str, Rows], after: dict[str, Rows]) -> Iterator[tup
             yield report, PRESENT if report in before else None, PRESENT if report in after else None
 
 
-def _reports(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[str, Rows]:
+def _reports(reader: Reader, environment: str) -> dict[str, Rows]:
     """The rows of each report that an environment has, by their names."""
     reports_schema = schema("reports", environment)
-    built = connection.execute(
-        "SELECT view_name FROM duckdb_views() WHERE schema_name = ?", [reports_schema]
-    ).fetchall()
+    built = reader.tables_behind(reports_schema)
     reports = {}
     for report, keys in REPORTS.items():
-        if (report,) not in built:
+        if report not in built:
             continue
         order = ", ".join(f"{key} NULLS LAST" for key in keys)
-        relation = connection.sql(f'SELECT * FROM "{reports_schema}"."{report}" ORDER BY {order}')
-        rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+        rows = reader.records(f'SELECT * FROM "{reports_schema}"."{report}" ORDER BY {order}')
         reports[report] = {
             ".".join(str(row[key]) for key in keys): {name: row[name] for name in row if name not in (*keys, "load_id")}
             for row in rows

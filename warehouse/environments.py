@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import duckdb
-
 from analysis.answer.schema.document import TakenIn
+from engines.protocol import Reader, UnknownNameError
 from errors import WarehouseError
 from settings import COMMAND, Settings
-from warehouse.connection import one_row
 
 # Every report, and the fact that gives it rows as soon as it has some; None: what has no tier gives it none.
 _REPORTS = {
@@ -172,27 +170,19 @@ def schema(name: str, environment: str) -> str:
     return name if environment == "prod" else f"{name}__{environment}"
 
 
-def has_loads(connection: duckdb.DuckDBPyConnection) -> bool:
+def has_loads(reader: Reader) -> bool:
     """Whether anything was ever loaded into the warehouse."""
-    return bool(
-        one_row(
-            connection,
-            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'raw' AND table_name = 'loads'",
-        )[0]
-    )
+    return ("raw", "loads") in reader.tables()
 
 
-def refuse_earlier_version(connection: duckdb.DuckDBPyConnection) -> None:
+def refuse_earlier_version(reader: Reader) -> None:
     """Refuse a warehouse whose log of users and mentors lacks the rows that only confirm: it gives no history.
 
     Raises:
         WarehouseError: it is one.
     """
-    (count,) = one_row(
-        connection,
-        """
-        SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'raw' AND column_name = 'effective_at'
-    """,
+    ((count,),) = reader.rows(
+        "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'raw' AND column_name = 'effective_at'"
     )
     if count:
         raise WarehouseError(
@@ -201,43 +191,41 @@ def refuse_earlier_version(connection: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def environment_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
+def environment_names(reader: Reader) -> list[str]:
     """The environments that were built, prod first, the others by name."""
     built = [
-        name.removeprefix("marts").removeprefix("__") or "prod"
-        for (name,) in connection.execute(
-            "SELECT DISTINCT table_schema FROM information_schema.tables "
-            "WHERE table_name = 'fct_sessions' AND table_schema LIKE 'marts%'"
-        ).fetchall()
+        folder.removeprefix("marts").removeprefix("__") or "prod"
+        for folder, name in reader.tables()
+        if name == "fct_sessions" and folder.startswith("marts")
     ]
     return sorted(built, key=lambda name: (name != "prod", name))
 
 
-def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Environment:
+def read_environment(reader: Reader, name: str) -> Environment:
     """How one environment stands.
 
     Raises:
         WarehouseError: the environment was never built, or by models that do not say what they hold.
     """
-    built = environment_names(connection)
+    built = environment_names(reader)
     if name not in built:
         raise _never_built(name, built)
     marts, reference = schema("marts", name), schema("reference", name)
     try:
         bookings, sessions = (
-            one_row(connection, f"SELECT COALESCE(MAX(load_id), 0), MAX(last_event_at) FROM {marts}.{fact}")
+            reader.rows(f"SELECT COALESCE(MAX(load_id), 0), MAX(last_event_at) FROM {marts}.{fact}")[0]
             for fact in ("fct_bookings", "fct_sessions")
         )
-        settings = connection.execute(f"SELECT setting, value FROM {reference}.settings").fetchall()
-        definitions = dict(connection.execute(f"SELECT module, checksum FROM {reference}.definitions").fetchall())
-        evaluated = connection.execute(f"SELECT dimension, checksum FROM {reference}.dimension_definitions").fetchall()
+        settings = reader.rows(f"SELECT setting, value FROM {reference}.settings")
+        definitions: dict[str, str] = dict(reader.rows(f"SELECT module, checksum FROM {reference}.definitions"))
+        evaluated = reader.rows(f"SELECT dimension, checksum FROM {reference}.dimension_definitions")
         planned = {dimension: definitions.pop(dimension) for dimension, _ in evaluated}
-        taken_in = _taken_in(connection, name, bookings[0], sessions[0])
-        (newest_load,) = one_row(connection, "SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
-        reports_are_behind = _are_reports_behind(connection, name, max(bookings[0], sessions[0]))
-    except (duckdb.CatalogException, duckdb.BinderException) as error:
-        refuse_earlier_version(connection)
-        raise built_by_other_models(name, str(error).splitlines()[0]) from None
+        taken_in = _taken_in(reader, name, bookings[0], sessions[0])
+        ((newest_load,),) = reader.rows("SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
+        reports_are_behind = _are_reports_behind(reader, name, max(bookings[0], sessions[0]))
+    except UnknownNameError as error:
+        refuse_earlier_version(reader)
+        raise built_by_other_models(name, str(error)) from None
     return Environment(
         name,
         max((moment for _, moment in (bookings, sessions) if moment), default=None),
@@ -245,26 +233,26 @@ def read_environment(connection: duckdb.DuckDBPyConnection, name: str) -> Enviro
         taken_in,
         reports_are_behind,
         sorted(dimension for dimension, checksum in evaluated if planned[dimension] != checksum),
-        *_shared_with_prod(connection, name),
+        *_shared_with_prod(reader, name),
         {setting: json.loads(value) for setting, value in settings},
         definitions,
     )
 
 
-def read_environments(connection: duckdb.DuckDBPyConnection) -> list[Environment]:
+def read_environments(reader: Reader) -> list[Environment]:
     """Every environment that was built, prod first.
 
     Raises:
         WarehouseError: as `read_environment`.
     """
-    return [read_environment(connection, name) for name in environment_names(connection)]
+    return [read_environment(reader, name) for name in environment_names(reader)]
 
 
-def _taken_in(connection: duckdb.DuckDBPyConnection, environment: str, in_bookings: int, in_sessions: int) -> TakenIn:
-    ((loads,),) = connection.execute("SELECT COUNT(*) FROM raw.loads").fetchall()
-    ((events,),) = connection.execute("SELECT COUNT(*) FROM raw.booking_events").fetchall()
-    waiting_events = _waiting_events(connection, in_bookings, in_sessions)
-    waiting_loads = {load for load, _ in waiting_events} | _waiting_states(connection, environment)
+def _taken_in(reader: Reader, environment: str, in_bookings: int, in_sessions: int) -> TakenIn:
+    ((loads,),) = reader.rows("SELECT COUNT(*) FROM raw.loads")
+    ((events,),) = reader.rows("SELECT COUNT(*) FROM raw.booking_events")
+    waiting_events = _waiting_events(reader, in_bookings, in_sessions)
+    waiting_loads = {load for load, _ in waiting_events} | _waiting_states(reader, environment)
     count = sum(number for _, number in waiting_events)
     return {
         "loads": loads - len(waiting_loads),
@@ -274,28 +262,28 @@ def _taken_in(connection: duckdb.DuckDBPyConnection, environment: str, in_bookin
     }
 
 
-def _waiting_events(connection: duckdb.DuckDBPyConnection, in_bookings: int, in_sessions: int) -> list[tuple[int, int]]:
+def _waiting_events(reader: Reader, in_bookings: int, in_sessions: int) -> list[tuple[int, int]]:
     """`(load_id, events)` of the loads with events that a fact does not hold.
 
     A pair without a request has no booking and one without a start no session: its events change no such fact.
     """
     newer = f"load_id > {min(in_bookings, in_sessions)}"
-    if not one_row(connection, f"SELECT COUNT(*) FROM raw.booking_events WHERE {newer}")[0]:
+    if reader.rows(f"SELECT COUNT(*) FROM raw.booking_events WHERE {newer}") == [(0,)]:
         return []
 
     def pairs(event_type: str) -> str:
         return f"(SELECT user_id, mentor_id FROM raw.booking_events WHERE event_type = '{event_type}')"
 
-    return connection.execute(f"""
+    return reader.rows(f"""
         WITH news AS (SELECT user_id, mentor_id, load_id FROM raw.booking_events WHERE {newer})
         SELECT load_id, COUNT(*) FROM news
         WHERE load_id > {in_bookings} AND (user_id, mentor_id) IN {pairs("booking_requested")}
             OR load_id > {in_sessions} AND (user_id, mentor_id) IN {pairs("session_started")}
         GROUP BY load_id
-    """).fetchall()
+    """)
 
 
-def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> set[int]:
+def _waiting_states(reader: Reader, environment: str) -> set[int]:
     """The loads of users and mentors with which a dimension would be another one.
 
     A row of the log stands unless a later one says something from the same moment or before; see docs/history.md.
@@ -303,11 +291,11 @@ def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> 
     marts, staging = schema("marts", environment), schema("staging", environment)
     waiting = set()
     for source, key, is_deleted in (("users", "user_id", "FALSE"), ("mentors", "mentor_id", "is_deleted")):
-        newest = _newest_in(connection, f"{marts}.dim_{source}")
+        newest = _newest_in(reader, f"{marts}.dim_{source}")
         newer = f"SELECT {key} FROM raw.{source} WHERE load_id > {newest}"
-        if not one_row(connection, f"SELECT COUNT(*) FROM ({newer})")[0]:
+        if reader.rows(f"SELECT COUNT(*) FROM ({newer}) AS news") == [(0,)]:
             continue
-        rows = connection.execute(f"""
+        rows = reader.rows(f"""
             WITH log AS (
                 SELECT {key}, effective_at, load_id, {is_deleted} AS is_deleted
                 FROM {staging}.stg_{source} WHERE {key} IN ({newer})
@@ -341,12 +329,12 @@ def _waiting_states(connection: duckdb.DuckDBPyConnection, environment: str) -> 
                 )
             )
             SELECT DISTINCT load_id FROM log WHERE load_id > {newest} AND {key} IN (SELECT {key} FROM different)
-        """).fetchall()
+        """)
         waiting |= {load for (load,) in rows}
     return waiting
 
 
-def _shared_with_prod(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[bool, bool]:
+def _shared_with_prod(reader: Reader, environment: str) -> tuple[bool, bool]:
     """Whether its users and mentors are prod's, and whether a table of its own is the copy of one that prod has by now.
 
     SQLMesh gives an environment copies, named `TABLE__dev`, of what may not be deployed as it is. Once the same
@@ -354,7 +342,7 @@ def _shared_with_prod(connection: duckdb.DuckDBPyConnection, environment: str) -
     """
     if environment == "prod":
         return False, False
-    in_prod, own = (_tables(connection, name) for name in ("prod", environment))
+    in_prod, own = (_tables(reader, name) for name in ("prod", environment))
     dimensions = ("dim_users", "dim_mentors")
     return (
         all(own.get(name) == in_prod.get(name) for name in dimensions),
@@ -362,31 +350,30 @@ def _shared_with_prod(connection: duckdb.DuckDBPyConnection, environment: str) -
     )
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[str, str]:
+def _tables(reader: Reader, environment: str) -> dict[str, str]:
     """The table behind each view of marts and reports."""
-    return dict(
-        connection.execute(f"""
-            SELECT view_name, REGEXP_EXTRACT(sql, ' FROM ([^;]*)', 1) FROM duckdb_views()
-            WHERE schema_name IN ('{schema("marts", environment)}', '{schema("reports", environment)}')
-        """).fetchall()
-    )
+    return {
+        name: table
+        for folder in ("marts", "reports")
+        for name, table in reader.tables_behind(schema(folder, environment)).items()
+    }
 
 
-def _newest_in(connection: duckdb.DuckDBPyConnection, dimension: str) -> int:
+def _newest_in(reader: Reader, dimension: str) -> int:
     """The newest load that gave a version that a dimension holds now."""
     newest: int
-    (newest,) = one_row(connection, f"SELECT COALESCE(MAX(load_id), 0) FROM {dimension} WHERE recorded_to IS NULL")
+    ((newest,),) = reader.rows(f"SELECT COALESCE(MAX(load_id), 0) FROM {dimension} WHERE recorded_to IS NULL")
     return newest
 
 
-def _are_reports_behind(connection: duckdb.DuckDBPyConnection, environment: str, in_facts: int) -> bool:
+def _are_reports_behind(reader: Reader, environment: str, in_facts: int) -> bool:
     """Whether a report says less than the facts and dimensions: an environment that shares these may have run."""
     marts, reports = schema("marts", environment), schema("reports", environment)
-    held = max(in_facts, *(_newest_in(connection, f"{marts}.dim_{source}") for source in ("users", "mentors")))
+    held = max(in_facts, *(_newest_in(reader, f"{marts}.dim_{source}") for source in ("users", "mentors")))
     for report, fact in _REPORTS.items():
-        (built_from,) = one_row(connection, f"SELECT MAX(load_id) FROM {reports}.{report}")
+        ((built_from,),) = reader.rows(f"SELECT MAX(load_id) FROM {reports}.{report}")
         if built_from is None:
-            is_behind = bool(fact) and one_row(connection, f"SELECT COUNT(*) FROM {marts}.{fact}")[0] > 0
+            is_behind = bool(fact) and reader.rows(f"SELECT COUNT(*) FROM {marts}.{fact}") != [(0,)]
         else:
             is_behind = built_from != held
         if is_behind:

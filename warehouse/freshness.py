@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import duckdb
-
 from analysis.answer.schema.freshness import Freshness, FreshnessStatus, SourceFreshness, WeekVolume
+from engines.protocol import Reader, UnknownNameError
 from settings import COMMAND, Settings
 from warehouse.environments import Environment, built_by_other_models, schema
 
@@ -19,9 +18,7 @@ WEEKS_BEFORE = 8
 UNUSUALLY_LOW, UNUSUALLY_HIGH = 0.5, 2
 
 
-def read_freshness(
-    connection: duckdb.DuckDBPyConnection, environment: Environment, settings: Settings, now: datetime
-) -> Freshness:
+def read_freshness(reader: Reader, environment: Environment, settings: Settings, now: datetime) -> Freshness:
     """How fresh an environment is.
 
     Args:
@@ -35,8 +32,8 @@ def read_freshness(
         "newest_event": newest.isoformat() + "Z" if newest else None,
         "age_hours": _age(newest, now) / timedelta(hours=1) if newest else None,
         "max_age_hours": settings.max_feed_age_hours,
-        "files": _files(connection),
-        "week": _week(connection, environment, newest) if newest else None,
+        "files": _files(reader),
+        "week": _week(reader, environment, newest) if newest else None,
         "status": _status(newest, settings, now),
     }
 
@@ -78,34 +75,34 @@ def _status(newest: datetime | None, settings: Settings, now: datetime) -> Fresh
     return "stale" if _age(newest, now) > timedelta(hours=settings.max_feed_age_hours) else "fresh"
 
 
-def _files(connection: duckdb.DuckDBPyConnection) -> list[SourceFreshness]:
-    rows = connection.execute(
-        "SELECT source, MAX(loaded_at) FILTER (rows_loaded > 0) FROM raw.loads GROUP BY source ORDER BY MIN(load_id)"
-    ).fetchall()
+def _files(reader: Reader) -> list[SourceFreshness]:
+    rows = reader.rows(
+        "SELECT source, MAX(loaded_at) FILTER (WHERE rows_loaded > 0) FROM raw.loads "
+        "GROUP BY source ORDER BY MIN(load_id)"
+    )
     return [
         {"source": source, "last_new_row": loaded_at.isoformat(timespec="seconds") + "Z" if loaded_at else None}
         for source, loaded_at in rows
     ]
 
 
-def _week(connection: duckdb.DuckDBPyConnection, environment: Environment, newest: datetime) -> WeekVolume:
-    too_early = WEEKS_BEFORE + 1
-    ago = f"(EPOCH_US(TIMESTAMP '{newest}') - EPOCH_US(occurred_at)) // {WEEK // timedelta(microseconds=1)}"
+def _week(reader: Reader, environment: Environment, newest: datetime) -> WeekVolume:
+    starts = [newest - weeks * WEEK for weeks in range(1, WEEKS_BEFORE + 2)]
+    weeks = ", ".join(
+        f"COUNT(*) FILTER (WHERE occurred_at > TIMESTAMP '{start}' AND occurred_at <= TIMESTAMP '{start + WEEK}')"
+        for start in starts
+    )
     try:
-        events = dict(
-            connection.execute(f"""
-                SELECT LEAST({ago}, {too_early}) AS weeks_ago, COUNT(*)
-                FROM {schema("staging", environment.name)}.stg_events
-                WHERE load_id <= {environment.newest_load} AND occurred_at <= TIMESTAMP '{newest}'
-                GROUP BY weeks_ago
-            """).fetchall()
-        )
-    except (duckdb.CatalogException, duckdb.BinderException) as error:
-        raise built_by_other_models(environment.name, str(error).splitlines()[0]) from None
-    latest = events.get(0, 0)
-    if too_early not in events:
+        ((*counts, earlier),) = reader.rows(f"""
+            SELECT {weeks}, COUNT(*) FILTER (WHERE occurred_at <= TIMESTAMP '{starts[-1]}')
+            FROM {schema("staging", environment.name)}.stg_events
+            WHERE load_id <= {environment.newest_load} AND occurred_at <= TIMESTAMP '{newest}'
+        """)
+    except UnknownNameError as error:
+        raise built_by_other_models(environment.name, str(error)) from None
+    latest, *before = counts
+    if not earlier:
         return {"events": latest, "expected": None, "lowest": None, "highest": None, "is_unusual": None}
-    before = [events.get(weeks_ago, 0) for weeks_ago in range(1, too_early)]
     return {
         "events": latest,
         "expected": sum(before) / WEEKS_BEFORE,

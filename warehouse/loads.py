@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
-import duckdb
-
+from engines import engine_of
+from engines.protocol import Reader, Row, UnknownNameError
 from errors import WarehouseError
-from settings import COMMAND
-from warehouse.connection import connect
+from settings import COMMAND, Settings
 
 
 @dataclass(frozen=True)
@@ -49,26 +48,35 @@ class LoadHistory:
     rejections: list[Rejection]
 
 
-def load_history(warehouse: duckdb.DuckDBPyConnection) -> LoadHistory:
+def load_history(warehouse: Reader) -> LoadHistory:
     """The loads and rejections of a warehouse that is open.
 
     Raises:
         WarehouseError: nothing was ever loaded into it.
     """
     try:
-        sources = warehouse.execute("""
+        sources = warehouse.rows("""
             SELECT
-                source, COUNT(*), SUM(rows_read)::BIGINT, SUM(rows_loaded)::BIGINT, SUM(rows_known)::BIGINT,
-                SUM(rows_duplicate)::BIGINT, SUM(rows_rejected)::BIGINT,
-                ARG_MAX(file, load_id), ARG_MAX(checksum, load_id), ARG_MAX(loaded_at, load_id)
-            FROM raw.loads GROUP BY source ORDER BY MIN(load_id)
-        """).fetchall()
-        rejections = warehouse.execute("""
+                source, loads, rows_read, rows_loaded, rows_known, rows_duplicate, rows_rejected,
+                latest.file, latest.checksum, latest.loaded_at
+            FROM (
+                SELECT
+                    source, COUNT(*) AS loads, SUM(rows_read)::BIGINT AS rows_read,
+                    SUM(rows_loaded)::BIGINT AS rows_loaded, SUM(rows_known)::BIGINT AS rows_known,
+                    SUM(rows_duplicate)::BIGINT AS rows_duplicate, SUM(rows_rejected)::BIGINT AS rows_rejected,
+                    MIN(load_id) AS first_load, MAX(load_id) AS latest_load
+                FROM raw.loads GROUP BY source
+            ) AS totals
+            JOIN (SELECT load_id AS latest_load, file, checksum, loaded_at FROM raw.loads) AS latest
+                USING (latest_load)
+            ORDER BY first_load
+        """)
+        rejections = warehouse.rows("""
             SELECT source, reason, COUNT(*)
             FROM raw.rejected_rows JOIN raw.loads USING (load_id)
             GROUP BY source, reason ORDER BY MIN(load_id), source, COUNT(*) DESC, reason
-        """).fetchall()
-    except duckdb.CatalogException:
+        """)
+    except UnknownNameError:
         raise WarehouseError(f"nothing was loaded into this warehouse yet; run: {COMMAND} refresh") from None
     return LoadHistory(
         [replace(loads, file=PurePath(loads.file).name) for loads in (SourceLoads(*row) for row in sources)],
@@ -76,7 +84,7 @@ def load_history(warehouse: duckdb.DuckDBPyConnection) -> LoadHistory:
     )
 
 
-def rejected_rows(warehouse: Path) -> list[tuple[int, str, int, str, str]]:
+def rejected_rows(settings: Settings) -> list[Row]:
     """The rejected rows of every load: load_id, file, position, reason, raw text; oldest first.
 
     `position` counts the rows of the file from 1, a CSV's header left out.
@@ -84,10 +92,12 @@ def rejected_rows(warehouse: Path) -> list[tuple[int, str, int, str, str]]:
     Raises:
         WarehouseError: there is no warehouse, it is locked, or nothing was ever loaded into it.
     """
-    with connect(warehouse, read_only=True) as connection:
+    engine = engine_of(settings)
+    place = engine.place(settings)
+    with engine.reading(settings) as reader:
         try:
-            return connection.execute(
+            return reader.rows(
                 "SELECT load_id, file, position, reason, raw_text FROM raw.rejected_rows ORDER BY load_id, position"
-            ).fetchall()
-        except duckdb.CatalogException:
-            raise WarehouseError(f"nothing was loaded into {warehouse} yet; run: {COMMAND} refresh") from None
+            )
+        except UnknownNameError:
+            raise WarehouseError(f"nothing was loaded into {place} yet; run: {COMMAND} refresh") from None

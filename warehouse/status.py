@@ -5,16 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import duckdb
-
+from engines.protocol import Reader
 from settings import Settings
 from warehouse.environments import read_environments
 from warehouse.freshness import read_freshness, stale_remarks, volume_remarks
 
 
-def read_status(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, definitions: dict[str, str], now: datetime
-) -> list[dict[str, Any]]:
+def read_status(reader: Reader, settings: Settings, definitions: dict[str, str], now: datetime) -> list[dict[str, Any]]:
     """How every environment stands, prod first.
 
     Args:
@@ -29,8 +26,8 @@ def read_status(
         WarehouseError: other models built an environment.
     """
     found = []
-    for environment in read_environments(connection):
-        freshness = read_freshness(connection, environment, settings, now)
+    for environment in read_environments(reader):
+        freshness = read_freshness(reader, environment, settings, now)
         changed = environment.changed_settings(settings)
         found.append(
             {

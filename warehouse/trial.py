@@ -1,4 +1,4 @@
-"""A trial planned and evaluated from a warehouse file, and the file that says who was dealt to which arm."""
+"""A trial planned and evaluated from a warehouse, and the file that says who was dealt to which arm."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from analysis.answer.document import Built
 from analysis.answer.schema.rows import GroupName
 from analysis.answer.schema.trial import ARMS, TrialOutcome, TrialPlan
 from analysis.answer.trial import trial_outcome, trial_plan
+from engines import engine_of
 from errors import SettingsError, SourceError
 from settings import Settings
 from warehouse.answers import parse_as_of, read_document
-from warehouse.connection import connect
 from warehouse.environments import read_environment
 
 _COLUMNS = ("user_id", "arm")
@@ -42,8 +42,8 @@ def plan_from_warehouse(
     def work(table: Callable[[str], ibis.Table], question: Settings, built: Built) -> TrialPlan:
         return trial_plan(table, question, built, moment, difference)
 
-    with connect(settings.warehouse, read_only=True) as connection:
-        return read_document(connection, settings, read_environment(connection, environment), moment, asked, work)
+    with engine_of(settings).reading(settings, makes_tables=True) as reader:
+        return read_document(reader, settings, read_environment(reader, environment), moment, asked, work)
 
 
 def outcome_from_warehouse(
@@ -72,13 +72,13 @@ def outcome_from_warehouse(
     def work(table: Callable[[str], ibis.Table], question: Settings, built: Built) -> TrialOutcome:
         return trial_outcome(table, question, built, moment, dealt, start)
 
-    with connect(settings.warehouse, read_only=True) as connection:
-        found = read_environment(connection, environment)
+    with engine_of(settings).reading(settings, makes_tables=True) as reader:
+        found = read_environment(reader, environment)
         seen_until = moment or found.as_of
         if seen_until is None or start > seen_until:
             until = f"there are events until {seen_until:%Y-%m-%d} only" if seen_until else "there is no event yet"
             raise SettingsError(f"--test-start {start:%Y-%m-%d} lies after what the answer speaks of; {until}")
-        return read_document(connection, settings, found, moment, asked, work)
+        return read_document(reader, settings, found, moment, asked, work)
 
 
 def read_dealt(file: Path) -> dict[int, GroupName]:

@@ -235,11 +235,20 @@ def _chart(name: ChartedRate, weeks: list[Week]) -> ControlChart:
     }
 
 
+def _rounded(hours: float | None) -> float | None:
+    """Engines interpolate alike but for the last digits of a float."""
+    return None if hours is None else round(hours, 9)
+
+
 def _delay(tier: str | None, row: Row | None, coarse: set[str]) -> Delay:
     def quantiles(name: str, end: str) -> Quantiles:
         if row is None or coarse & {"booking_requested", end}:
             return {"n": row[f"{name}_n"] if row else 0, "median": None, "p90": None}
-        return {"n": row[f"{name}_n"], "median": row[f"{name}_median"], "p90": row[f"{name}_p90"]}
+        return {
+            "n": row[f"{name}_n"],
+            "median": _rounded(row[f"{name}_median"]),
+            "p90": _rounded(row[f"{name}_p90"]),
+        }
 
     return {
         "tier": tier,

@@ -22,7 +22,9 @@ def cohort_counts(outcomes: Table, window_days: int | None, as_of: Moment, *keys
     if window_days is None:
         mature = ibis.literal(False)
     else:
-        mature = counted.month_start + ibis.interval(months=1) + ibis.interval(days=window_days) <= as_of
+        # Polars adds no months. Whatever the month, 31 days after its first day lie early in the next.
+        next_month = (counted.month_start + ibis.interval(days=31)).truncate("M")
+        mature = next_month + ibis.interval(days=window_days) <= as_of
     return counted.select(
         "tier",
         *keys,

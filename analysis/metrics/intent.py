@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ibis
 from ibis.expr.types import Table
 
 from analysis.metrics.rebooking import within_window
@@ -33,6 +34,7 @@ def intent_counts(outcomes: Table, intents: Table) -> Table:
     return joined.group_by("tier").agg(
         users=joined.count(),
         with_intent=joined.count(where=joined.attended.notnull()),
-        attended=joined.count(where=joined.attended),
-        lost=joined.count(where=joined.is_lost),
+        # Spark makes null of a count whose condition is null in every row.
+        attended=joined.count(where=ibis.coalesce(joined.attended, False)),
+        lost=joined.count(where=ibis.coalesce(joined.is_lost, False)),
     )

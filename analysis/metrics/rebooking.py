@@ -37,7 +37,7 @@ def user_outcomes(visits: Table, window_days: int | None, as_of: Moment) -> Tabl
     to any mentor. A user is mature when the whole window lies before `as_of`; with no limit nobody
     ever is.
     """
-    timed = visits.mutate(first_at=visits.visited_at.min().over(group_by="user_id"))
+    timed = visits.join(visits.group_by("user_id").agg(first_at=visits.visited_at.min()), "user_id")
     users = timed.group_by("user_id").agg(
         mentor_id=timed.mentor_id.argmin(timed.visit_id, where=timed.visited_at == timed.first_at),
         first_at=timed.first_at.min(),

@@ -90,7 +90,9 @@ def delay_quantiles(bookings: Table) -> Table:
     """
 
     def hours(moment: TimestampValue) -> NumericValue:
-        return (moment.epoch_seconds() - bookings.requested_at.epoch_seconds()) / 3600
+        # Engines differ in what they make of a fraction of a second.
+        start, end = (time.truncate("s").epoch_seconds() for time in (bookings.requested_at, moment))
+        return (end - start) / 3600
 
     timed = bookings.select(
         "tier", confirmation=hours(bookings.confirmed_at), session=hours(bookings.session_started_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import Table
+from ibis.expr.types import BooleanValue, Table
 
 from analysis.metrics.rebooking import booking_visits, session_visits, within_window
 
@@ -41,6 +41,11 @@ def variant_counts(outcomes: Table, users: Table, windows: list[int]) -> Table:
     """
     churned = users.filter(users.status == "churned").select("user_id", "status")
     joined = outcomes.left_join(churned, "user_id")
+
+    def rebooked_within(days: int) -> BooleanValue:
+        # Spark makes null of a count whose condition is null in every row.
+        return ibis.coalesce(within_window(joined.next_at, joined.first_at, days), False)
+
     return joined.group_by("mentor_id", "tier", "other_tier").agg(
         users=joined.count(),
         rebooked=joined.count(where=joined.is_rebooked),
@@ -49,8 +54,5 @@ def variant_counts(outcomes: Table, users: Table, windows: list[int]) -> Table:
         may_yet_rebook=joined.count(where=~joined.is_mature & ~joined.is_rebooked),
         kept_users=joined.count(where=joined.status.isnull()),
         kept_rebooked=joined.count(where=joined.status.isnull() & joined.is_rebooked),
-        **{
-            f"rebooked_within_{days}": joined.count(where=within_window(joined.next_at, joined.first_at, days))
-            for days in windows
-        },
+        **{f"rebooked_within_{days}": joined.count(where=rebooked_within(days)) for days in windows},
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 import streamlit as st
 
 from app.jobs import Job, jobs
 from app.sentences import page, verbatim
+from engines import engine_of
 from errors import MentorAnalyticsError
 from settings import Settings, load_settings
 
@@ -49,13 +49,12 @@ def show() -> None:
 
 
 def _published(settings: Settings) -> None:
-    try:
-        written = settings.warehouse.stat().st_mtime
-    except FileNotFoundError:
-        st.info(verbatim(f"There is no warehouse at {settings.warehouse} yet; the first refresh makes it."))
+    engine = engine_of(settings)
+    published = engine.version(settings)
+    if published is None:
+        st.info(verbatim(f"There is no warehouse at {engine.place(settings)} yet; the first refresh makes it."))
     else:
-        moment = datetime.fromtimestamp(written, UTC)
-        st.markdown(verbatim(f"{settings.warehouse}, written {moment:%Y-%m-%d %H:%M:%S} UTC."))
+        st.markdown(verbatim(f"{engine.place(settings)}, written {published.written:%Y-%m-%d %H:%M:%S} UTC."))
 
 
 def _start(*command: str) -> None:
@@ -69,7 +68,7 @@ def _reset(settings: Settings) -> None:
     with st.expander("Reset"), st.form("reset", clear_on_submit=True, border=False):
         st.markdown(
             verbatim(
-                f"This deletes {settings.warehouse} with all its history; "
+                f"This deletes {engine_of(settings).place(settings)} with all its history; "
                 "what no file repeats any more is lost. Nothing brings it back."
             )
         )

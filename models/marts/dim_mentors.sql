@@ -54,7 +54,7 @@ MODEL (
   )
 );
 
-WITH standing AS (
+WITH states AS (
   /* A later load that says something from the same moment or before overtakes a state. */
   SELECT
     mentor_id,
@@ -70,7 +70,17 @@ WITH standing AS (
       ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
     ) AS overtaken_from
   FROM staging.stg_mentors
-  QUALIFY
+), standing AS (
+  SELECT
+    mentor_id,
+    tier,
+    hourly_rate,
+    is_deleted,
+    effective_at,
+    loaded_at,
+    load_id
+  FROM states
+  WHERE
     overtaken_from IS NULL OR effective_at < overtaken_from
 ), compared AS (
   SELECT

@@ -54,7 +54,7 @@ MODEL (
   )
 );
 
-WITH standing AS (
+WITH states AS (
   /* A later load that says something from the same moment or before overtakes a state. */
   SELECT
     user_id,
@@ -70,7 +70,17 @@ WITH standing AS (
       ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
     ) AS overtaken_from
   FROM staging.stg_users
-  QUALIFY
+), standing AS (
+  SELECT
+    user_id,
+    company_id,
+    signup_date,
+    status,
+    effective_at,
+    loaded_at,
+    load_id
+  FROM states
+  WHERE
     overtaken_from IS NULL OR effective_at < overtaken_from
 ), compared AS (
   SELECT

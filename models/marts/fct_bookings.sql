@@ -144,19 +144,19 @@ WITH affected_pairs AS (
     occurred_at,
     FIRST_VALUE(agreed_start_at) OVER (
       PARTITION BY user_id, mentor_id, event_type, occurred_at
-      ORDER BY agreed_start_at IS NULL, event_id
+      ORDER BY agreed_start_at IS NULL, @in_byte_order(event_id)
     ) AS agreed_start_at,
     FIRST_VALUE(cancelled_by) OVER (
       PARTITION BY user_id, mentor_id, event_type, occurred_at
-      ORDER BY cancelled_by IS NULL, event_id
+      ORDER BY cancelled_by IS NULL, @in_byte_order(event_id)
     ) AS cancelled_by,
     FIRST_VALUE(cancellation_reason) OVER (
       PARTITION BY user_id, mentor_id, event_type, occurred_at
-      ORDER BY cancellation_reason IS NULL, event_id
+      ORDER BY cancellation_reason IS NULL, @in_byte_order(event_id)
     ) AS cancellation_reason,
     FIRST_VALUE(requested_duration_minutes) OVER (
       PARTITION BY user_id, mentor_id, event_type, occurred_at
-      ORDER BY requested_duration_minutes IS NULL, event_id
+      ORDER BY requested_duration_minutes IS NULL, @in_byte_order(event_id)
     ) AS requested_duration_minutes
   FROM carried
 )
@@ -191,7 +191,7 @@ SELECT
   (
     outcomes.booking_status = 'cancelled'
     AND COALESCE(
-      outcomes.next_requested_at <= outcomes.cancelled_at + INTERVAL '1' HOUR * @reschedule_hours,
+      outcomes.next_requested_at <= @later(outcomes.cancelled_at, @reschedule_hours, HOUR),
       FALSE
     )
   )::BOOLEAN AS is_rescheduled,

@@ -68,13 +68,12 @@ WITH affected_pairs AS (
     AND events.mentor_id = affected_pairs.mentor_id
   WHERE
     events.event_type IN ('session_started', 'session_ended')
-), bookings AS (
-  /* A booking leads to the session that follows its request with no cancellation and no other session between. */
+), booking_events AS (
   SELECT
     events.user_id,
     events.mentor_id,
     events.event_type,
-    events.occurred_at AS started_at,
+    events.occurred_at,
     LAG(events.event_type) OVER (
       PARTITION BY events.user_id, events.mentor_id
       ORDER BY events.occurred_at, events.precedence
@@ -82,14 +81,22 @@ WITH affected_pairs AS (
     LAG(events.occurred_at) OVER (
       PARTITION BY events.user_id, events.mentor_id
       ORDER BY events.occurred_at, events.precedence
-    ) AS requested_at
+    ) AS previous_occurred_at
   FROM staging.stg_events AS events
   INNER JOIN affected_pairs
     ON events.user_id = affected_pairs.user_id
     AND events.mentor_id = affected_pairs.mentor_id
   WHERE
     events.event_type IN ('booking_requested', 'booking_cancelled', 'session_started')
-  QUALIFY
+), bookings AS (
+  /* A booking leads to the session that follows its request with no cancellation and no other session between. */
+  SELECT
+    user_id,
+    mentor_id,
+    previous_occurred_at AS requested_at,
+    occurred_at AS started_at
+  FROM booking_events
+  WHERE
     event_type = 'session_started' AND previous_event_type = 'booking_requested'
 ), first_ends AS (
   SELECT
@@ -128,7 +135,7 @@ WITH affected_pairs AS (
     user_id,
     mentor_id,
     occurred_at,
-    FIRST_VALUE(seconds) OVER (PARTITION BY user_id, mentor_id, occurred_at ORDER BY event_id) AS seconds
+    FIRST_VALUE(seconds) OVER (PARTITION BY user_id, mentor_id, occurred_at ORDER BY @in_byte_order(event_id)) AS seconds
   FROM durations
   WHERE
     seconds > 0 AND seconds <= 3600 * @max_session_hours
@@ -138,9 +145,9 @@ WITH affected_pairs AS (
     first_ends.mentor_id,
     first_ends.started_at,
     CASE
-      WHEN first_ends.first_ended_at <= first_ends.started_at + INTERVAL '1' HOUR * @max_session_hours
+      WHEN first_ends.first_ended_at <= @later(first_ends.started_at, @max_session_hours, HOUR)
       THEN first_ends.first_ended_at
-      ELSE first_ends.started_at + INTERVAL '1' SECOND * usable_durations.seconds
+      ELSE @later(first_ends.started_at, usable_durations.seconds, SECOND)
     END AS observed_ended_at,
     first_ends.first_ended_at,
     first_ends.last_event_at,
@@ -155,7 +162,7 @@ WITH affected_pairs AS (
     user_id,
     mentor_id,
     started_at,
-    COALESCE(observed_ended_at, started_at + INTERVAL '1' MINUTE * @default_session_minutes) AS ended_at,
+    COALESCE(observed_ended_at, @later(started_at, @default_session_minutes, MINUTE)) AS ended_at,
     CASE WHEN NOT observed_ended_at IS NULL THEN first_ended_at END AS end_recorded_at,
     observed_ended_at IS NULL AS is_duration_estimated,
     last_event_at,
@@ -169,9 +176,7 @@ SELECT
   completed.started_at::TIMESTAMP AS started_at,
   completed.ended_at::TIMESTAMP AS ended_at,
   completed.end_recorded_at::TIMESTAMP AS end_recorded_at,
-  (
-    DATE_DIFF('MICROSECOND', completed.started_at, completed.ended_at) / 60000000.0
-  )::DOUBLE AS duration_minutes,
+  DATE_DIFF('MICROSECOND', completed.started_at, completed.ended_at)::DOUBLE / 60000000 AS duration_minutes,
   completed.is_duration_estimated::BOOLEAN AS is_duration_estimated,
   CASE
     WHEN NOT bookings.requested_at IS NULL

@@ -1,11 +1,11 @@
 """Rebooking by the month of the first session; the SQL comes from `analysis`."""
 
-import ibis
 from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
 from analysis.metrics.cohorts import cohort_counts
+from analysis.metrics.compilation import sql_for_engine
 from analysis.metrics.marts import latest_event, mart
 
 
@@ -35,9 +35,9 @@ from analysis.metrics.marts import latest_event, mart
         ("assert_mature_cohorts_are_observed", {}),
     ],
 )
-def entrypoint(evaluator: MacroEvaluator) -> str:
+def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     window_days = evaluator.var("rebooking_window_days")
     as_of = latest_event(mart("fct_sessions"), mart("fct_bookings"))
     outcomes = mart("rpt_user_outcomes")
     counts = cohort_counts(outcomes, window_days, as_of).mutate(load_id=outcomes.load_id.max().as_scalar())
-    return str(ibis.to_sql(counts, dialect="duckdb"))
+    return sql_for_engine(counts, evaluator)

@@ -1,10 +1,10 @@
 """Rebooking by the mentor of the first session; the SQL comes from `analysis`."""
 
-import ibis
 from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
+from analysis.metrics.compilation import sql_for_engine
 from analysis.metrics.marts import mart
 from analysis.metrics.mentors import mentor_counts
 
@@ -33,7 +33,7 @@ from analysis.metrics.mentors import mentor_counts
         ("assert_rebooked_are_users", {}),
     ],
 )
-def entrypoint(evaluator: MacroEvaluator) -> str:
+def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     outcomes = mart("rpt_user_outcomes")
     counts = mentor_counts(outcomes).mutate(load_id=outcomes.load_id.max().as_scalar())
-    return str(ibis.to_sql(counts, dialect="duckdb"))
+    return sql_for_engine(counts, evaluator)

@@ -1,10 +1,10 @@
 """The headline by tier; the SQL comes from `analysis`."""
 
-import ibis
 from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
+from analysis.metrics.compilation import sql_for_engine
 from analysis.metrics.marts import mart
 from analysis.metrics.rebooking import rebooking_counts
 
@@ -32,7 +32,7 @@ from analysis.metrics.rebooking import rebooking_counts
         ("assert_rebooked_are_users", {}),
     ],
 )
-def entrypoint(evaluator: MacroEvaluator) -> str:
+def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     outcomes = mart("rpt_user_outcomes")
     counts = rebooking_counts(outcomes).mutate(load_id=outcomes.load_id.max().as_scalar())
-    return str(ibis.to_sql(counts, dialect="duckdb"))
+    return sql_for_engine(counts, evaluator)

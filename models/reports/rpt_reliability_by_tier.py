@@ -1,10 +1,10 @@
 """Reliability of the booking system by tier; the SQL comes from `analysis`."""
 
-import ibis
 from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
+from analysis.metrics.compilation import sql_for_engine
 from analysis.metrics.marts import latest_marts, mart, newest_load
 from analysis.metrics.rebooking import with_tier
 from analysis.metrics.reliability import booking_outcomes, reliability_counts
@@ -51,11 +51,11 @@ from analysis.metrics.reliability import booking_outcomes, reliability_counts
         ("assert_orphan_rate_under_threshold", {}),
     ],
 )
-def entrypoint(evaluator: MacroEvaluator) -> str:
+def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     marts = latest_marts(mart)
     bookings = with_tier(marts.bookings, marts.mentors, "current", "requested_at")
     no_show_grace_days = evaluator.var("no_show_grace_days")
     orphan_grace_days = evaluator.var("orphan_grace_days")
     outcomes = booking_outcomes(bookings, marts.as_of, no_show_grace_days, orphan_grace_days)
     counts = reliability_counts(outcomes).mutate(load_id=newest_load(mart))
-    return str(ibis.to_sql(counts, dialect="duckdb"))
+    return sql_for_engine(counts, evaluator)

@@ -1,10 +1,10 @@
 """Reliability of the booking system week by week; the SQL comes from `analysis`."""
 
-import ibis
 from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
+from analysis.metrics.compilation import sql_for_engine
 from analysis.metrics.marts import latest_marts, mart, newest_load
 from analysis.metrics.reliability import booking_outcomes, weekly_counts
 
@@ -41,11 +41,11 @@ from analysis.metrics.reliability import booking_outcomes, weekly_counts
         ("assert_ripe_weeks_are_settled", {}),
     ],
 )
-def entrypoint(evaluator: MacroEvaluator) -> str:
+def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     no_show_grace_days = evaluator.var("no_show_grace_days")
     orphan_grace_days = evaluator.var("orphan_grace_days")
     marts = latest_marts(mart)
     outcomes = booking_outcomes(marts.bookings, marts.as_of, no_show_grace_days, orphan_grace_days)
     weeks = weekly_counts(outcomes, marts.as_of, no_show_grace_days, orphan_grace_days)
     counts = weeks.mutate(load_id=newest_load(mart))
-    return str(ibis.to_sql(counts, dialect="duckdb"))
+    return sql_for_engine(counts, evaluator)

@@ -1,10 +1,10 @@
 """What each user did after the first session; the SQL comes from `analysis`."""
 
-import ibis
 from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
+from analysis.metrics.compilation import sql_for_engine
 from analysis.metrics.marts import latest_marts, mart, newest_load
 from analysis.metrics.rebooking import session_visits, user_outcomes, with_tier
 
@@ -42,9 +42,9 @@ from analysis.metrics.rebooking import session_visits, user_outcomes, with_tier
         ("unique_combination_of_columns", {"columns": exp.array("user_id")}),
     ],
 )
-def entrypoint(evaluator: MacroEvaluator) -> str:
+def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     window_days = evaluator.var("rebooking_window_days")
     marts = latest_marts(mart)
     outcomes = user_outcomes(session_visits(marts.sessions), window_days, marts.as_of)
     tiered = with_tier(outcomes, marts.mentors, "current", "first_at")
-    return str(ibis.to_sql(tiered.mutate(load_id=newest_load(mart)), dialect="duckdb"))
+    return sql_for_engine(tiered.mutate(load_id=newest_load(mart)), evaluator)

@@ -13,10 +13,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from engines.duckdb import DuckDBState
 from errors import SourceError
 from ingest.load import ingest_sources
 from ingest.sources import find_sources
-from settings import PROJECT_ROOT
+from settings import PROJECT_ROOT, load_settings
 from tests.bad_input.__main__ import page
 from tests.bad_input.cases import CASES
 from tests.bad_input.cases.case import Case
@@ -59,7 +60,7 @@ def test_bad_input(case: Case, good_warehouse: Path, tmp_path: Path) -> None:
         sources = find_sources(folder)
         if case.interfere:
             case.interfere(folder)
-        return ingest_sources(warehouse, sources)
+        return ingest_sources(DuckDBState(load_settings(warehouse=warehouse)), sources)
 
     if case.refused:
         with pytest.raises(SourceError) as refusal:
@@ -80,7 +81,7 @@ def test_bad_input(case: Case, good_warehouse: Path, tmp_path: Path) -> None:
     if "unreadable_line" not in case.fates:  # there a lenient reader sees other rows
         assert of_file.rows_read == count_rows(folder / case.file)
     assert of_file.notes == case.notes
-    rejected = [row for row in rejected_rows(warehouse) if row[1] == str(of_file.file)]
+    rejected = [row for row in rejected_rows(load_settings(warehouse=warehouse)) if row[1] == str(of_file.file)]
     assert [(position, reason) for _, _, position, reason, _ in rejected] == [
         (position, fate)
         for position, fate in enumerate(case.fates, start=1)

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from errors import SourceError
 from ingest.csv_rows import batches, records
 from ingest.normalisation import rate, utc_timestamp
+from settings import load_settings
 from tests import conftest
 from tests.bad_input.conftest import write_good
 from tests.bad_input.test_bad_input import read_text
@@ -177,7 +178,7 @@ def check(place: Path, name: str, content: bytes) -> None:
         return
     assert load.rows_read == load.rows_loaded + load.rows_known + load.rows_duplicate + load.rows_rejected
     assert all(note.isprintable() for note in load.notes)
-    rejected = rejected_rows(warehouse)
+    rejected = rejected_rows(load_settings(warehouse=warehouse))
     rows = all_rows(warehouse)
     assert len(rejected) == load.rows_rejected
     with duckdb.connect(str(place / "good.duckdb"), read_only=True) as connection:

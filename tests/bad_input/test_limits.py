@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from engines import duckdb as duckdb_engine
 from errors import SourceError, WarehouseError
-from ingest import load as ingest_load
-from settings import PROJECT_ROOT
+from settings import PROJECT_ROOT, load_settings
 from tests.bad_input.conftest import write_good
 from tests.conftest import event, ingest
 from tests.test_answer import run
@@ -63,8 +63,8 @@ def test_too_little_memory_is_one_line_and_changes_nothing(
         connection.execute("SET memory_limit = '20MB'; SET temp_directory = ''")
         return connection
 
-    real_connect = ingest_load.connect
-    monkeypatch.setattr(ingest_load, "connect", connect)
+    real_connect = duckdb_engine.connect
+    monkeypatch.setattr(duckdb_engine, "connect", connect)
     warehouse = Path(shutil.copy(good_warehouse, tmp_path))
     before = warehouse.read_bytes()
     folder = write_good(tmp_path / "data")
@@ -139,7 +139,7 @@ def test_rows_of_a_large_file_keep_their_places(tmp_path: Path, name: str) -> No
     (folder / "booking_events.json").unlink()
     (folder / name).write_text("[\n" + ",\n".join(texts) + "\n]" if name.endswith(".json") else "\n".join(texts))
     ingest(tmp_path / "warehouse.duckdb", folder)
-    found = rejected_rows(tmp_path / "warehouse.duckdb")
+    found = rejected_rows(load_settings(warehouse=tmp_path / "warehouse.duckdb"))
     assert [(position, json.loads(text)) for _, _, position, _, text in found] == [
         (number + 1, row) for number, row in enumerate(rows) if row["user_id"] != 1 or number == 19_999
     ]

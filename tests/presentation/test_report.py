@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from markdown_it import MarkdownIt
 
+from engines.duckdb import DuckDBReader
 from errors import ReportError
 from presentation.charts.catalogue import CHARTS
 from presentation.charts.drawing_process import drawing_process
@@ -315,7 +316,7 @@ def test_loads_add_up_over_a_warehouse_s_history():
                 (1, '/a/one.csv', 4, 'bad_date', 'x'), (1, '/a/one.csv', 5, 'bad_id', 'y'), (3, 'two', 1, 'bad_id', 'z')
             ) AS t(load_id, file, position, reason, raw_text);
         """)
-        history = load_history(connection)
+        history = load_history(DuckDBReader(connection, "two loads"))
     assert history.sources == [
         SourceLoads("users", 2, 22, 9, 9, 1, 3, "two.csv", "c3", datetime(2024, 1, 2)),
         SourceLoads("mentors", 1, 3, 3, 0, 0, 0, "m.csv", "c2", datetime(2024, 1, 1)),

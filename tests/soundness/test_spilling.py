@@ -8,15 +8,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from pipeline.publication import next_state
+from engines.duckdb.connection import connect
+from engines.duckdb.publication import next_state
 from settings import PROJECT_ROOT
 from tests.conftest import ingest
-from warehouse.connection import connect
 
 SPILLING = """
 import sys
 from pathlib import Path
-from warehouse.connection import connect
+from engines.duckdb.connection import connect
 with connect(Path(sys.argv[1]), read_only=True) as connection:
     connection.execute("SET enable_progress_bar = false")
     print(connection.execute("SELECT current_setting('temp_directory')").fetchone()[0], flush=True)

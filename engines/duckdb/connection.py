@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from engines.processes import is_alive
 from errors import SettingsError, WarehouseError
 from settings import COMMAND, Settings, load_settings
 
@@ -49,17 +50,6 @@ def remove_abandoned_spill(database: Path) -> None:
             process = spill.name.removeprefix(start).removesuffix("-reading")
             if process.isdigit() and not is_alive(int(process)):
                 shutil.rmtree(spill, ignore_errors=True)
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process of this host has that number."""
-    try:
-        os.kill(process, 0)
-    except PermissionError:
-        return True  # somebody else's
-    except (OSError, OverflowError):
-        return False
-    return True
 
 
 def connect(warehouse: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:

@@ -24,9 +24,8 @@ from typing import BinaryIO, TextIO
 
 import duckdb
 
+from engines.duckdb.connection import connect, remove_abandoned_spill, writing_failure
 from errors import WarehouseError
-from pipeline.interruption import begin_publishing
-from warehouse.connection import connect, remove_abandoned_spill, writing_failure
 
 _POLL_SECONDS = 0.2
 _COPY_BYTES = 1 << 20
@@ -36,13 +35,19 @@ _building: Path | None = None
 
 
 @contextmanager
-def next_state(warehouse: Path, wait_seconds: float = 0, say: Callable[[str], None] = lambda _: None) -> Iterator[Path]:
+def next_state(
+    warehouse: Path,
+    wait_seconds: float = 0,
+    say: Callable[[str], None] = lambda _: None,
+    begin_publishing: Callable[[], None] = lambda: None,
+) -> Iterator[Path]:
     """The file of a copy of the published state to work on; leaving the block without an error publishes it.
 
     Args:
         warehouse: the published file; it need not be there yet.
         wait_seconds: how long to wait for another writer before giving up.
         say: called once when it waits.
+        begin_publishing: called before the rename, from where on there is no way back.
 
     Raises:
         WarehouseError: another process writes or holds the warehouse, or a file cannot be written.
@@ -73,7 +78,12 @@ def discard_next_state() -> None:
         _clear(_building)
 
 
-def roll_back(warehouse: Path, wait_seconds: float = 0, say: Callable[[str], None] = lambda _: None) -> None:
+def roll_back(
+    warehouse: Path,
+    wait_seconds: float = 0,
+    say: Callable[[str], None] = lambda _: None,
+    begin_publishing: Callable[[], None] = lambda: None,
+) -> None:
     """Put the state before in the place of the published one, and the other way round.
 
     A published file that somebody deleted comes back as the state before.
@@ -97,7 +107,12 @@ def roll_back(warehouse: Path, wait_seconds: float = 0, say: Callable[[str], Non
             _publish(previous, real, published)
 
 
-def remove(warehouse: Path, wait_seconds: float = 0, say: Callable[[str], None] = lambda _: None) -> None:
+def remove(
+    warehouse: Path,
+    wait_seconds: float = 0,
+    say: Callable[[str], None] = lambda _: None,
+    begin_publishing: Callable[[], None] = lambda: None,
+) -> None:
     """Delete the warehouse and every copy of it.
 
     Raises:

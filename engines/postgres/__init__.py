@@ -1,0 +1,179 @@
+"""PostgreSQL: a refresh is one transaction, with the rows, the models, the audits and SQLMesh's state in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engines.postgres.connection import connect, interruptible_queries, is_aborted, libraries, lost, told
+from engines.postgres.connection import place as described_place
+from engines.postgres.lock import lock_for_refresh
+from engines.postgres.reader import PostgresReader
+from engines.protocol import Say, UnknownNameError, Version
+from errors import WarehouseError
+from settings import Settings
+
+if TYPE_CHECKING:
+    from sqlmesh import Context
+    from sqlmesh.core.config import Config, GatewayConfig
+
+    from engines.postgres.loading import PostgresLoading
+
+
+class PostgresState:
+    """The transaction of one refresh: what SQLMesh does and what is loaded goes by the one connection of `adapter`."""
+
+    def __init__(self, settings: Settings, adapter: Any) -> None:
+        psycopg2, _ = libraries()
+        self.settings = settings
+        self.adapter = adapter
+        self.error: type[Exception] = psycopg2.Error
+
+    def only_follows(self, error: BaseException) -> bool:
+        return is_aborted(error)
+
+    def loading(self) -> AbstractContextManager[PostgresLoading]:
+        from engines.postgres.loading import loading
+
+        return loading(self.adapter.connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresReader]:
+        yield PostgresReader(self.adapter.connection)
+
+    @contextmanager
+    def running(self, config: Config) -> Iterator[Context]:
+        from sqlmesh import Context
+        from sqlmesh.core.console import get_console
+        from sqlmesh.core.state_sync import EngineAdapterStateSync
+
+        from engines.postgres.sqlmesh_connection import SharedConnection
+        from settings import PROJECT_ROOT
+
+        connection = config.get_connection(self.settings.gateway)
+        assert isinstance(connection, SharedConnection)
+        connection.share(self.adapter)
+        state_sync = EngineAdapterStateSync(
+            self.adapter,
+            schema=config.get_state_schema(self.settings.gateway),
+            console=get_console(),
+            cache_dir=Path(str(config.cache_dir)),
+        )
+        yield Context(paths=[str(PROJECT_ROOT)], config=config, state_sync=state_sync, concurrent_tasks=1)
+
+
+class Postgres:
+    """The `Engine` of one database."""
+
+    takes_file = False
+
+    def place(self, settings: Settings) -> str:
+        return f"the {described_place()}"
+
+    def gateway(self, settings: Settings) -> GatewayConfig:
+        from sqlmesh.core.config import GatewayConfig
+
+        from engines.postgres.sqlmesh_connection import connection_config
+
+        connection = connection_config()
+        connection.lock_each(settings.lock_wait_seconds)
+        return GatewayConfig(connection=connection)
+
+    def is_there(self, settings: Settings) -> bool:
+        return True
+
+    def version(self, settings: Settings) -> Version | None:
+        with self.reading(settings) as reader:
+            try:
+                ((loads, loaded_at, *changes),) = reader.rows(
+                    "SELECT COUNT(*), MAX(loaded_at), (SELECT MAX(created_ts) FROM sqlmesh._intervals), "
+                    "(SELECT MAX(finalized_ts) FROM sqlmesh._environments) FROM raw.loads"
+                )
+            except UnknownNameError:
+                return None
+        moments = [datetime.fromtimestamp(change / 1000, UTC) for change in changes if change]
+        if loaded_at:
+            moments.append(loaded_at.replace(tzinfo=UTC))
+        return Version((self.place(settings), loads, *changes), max(moments)) if moments else None
+
+    @contextmanager
+    def reading(self, settings: Settings, makes_tables: bool = False) -> Iterator[PostgresReader]:
+        _, psycopg = libraries()
+        with told("read"), closing(connect(psycopg)) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            # PostgreSQL makes no temporary table in a transaction that only reads.
+            connection.read_only = not makes_tables
+            yield PostgresReader(connection)
+
+    @contextmanager
+    def writing(self, settings: Settings, say: Say, begin_publishing: Callable[[], None]) -> Iterator[PostgresState]:
+        libraries()
+        from engines.postgres.sqlmesh_connection import connection_config
+
+        adapter = connection_config().create_engine_adapter(concurrent_tasks=1)
+        try:
+            with told("written"), interruptible_queries(), adapter.transaction():
+                with adapter.connection.cursor() as cursor:
+                    lock_for_refresh(cursor, settings.lock_wait_seconds, say)
+                    _refuse_without_schemas(cursor)
+                try:
+                    yield PostgresState(settings, adapter)
+                except Exception:
+                    if adapter.connection.closed:  # whatever came of it
+                        raise lost("written") from None
+                    raise
+                _analyze(adapter.connection)
+                begin_publishing()
+        finally:
+            adapter.close()
+
+    def discard(self) -> None:
+        """Nothing to do: the server rolls back what a process has not committed."""
+
+    def roll_back(self, settings: Settings, say: Say, begin_publishing: Callable[[], None]) -> None:
+        raise WarehouseError(
+            "PostgreSQL keeps no earlier state to go back to; restore a backup (pg_dump), "
+            "or a changed model by sqlmesh plan"
+        )
+
+    def reset(self, settings: Settings, say: Say, begin_publishing: Callable[[], None]) -> None:
+        from engines.postgres.loading import SCHEMAS, is_ours
+
+        psycopg2, _ = libraries()
+        with told("written"), closing(connect(psycopg2)) as connection, connection, connection.cursor() as cursor:
+            lock_for_refresh(cursor, settings.lock_wait_seconds, say)
+            if not is_ours(cursor):
+                raise WarehouseError(f"there is no warehouse in {self.place(settings)}; nothing to reset")
+            cursor.execute("SELECT nspname FROM pg_namespace")
+            for (name,) in cursor.fetchall():
+                if name.removeprefix("sqlmesh__").split("__")[0] in SCHEMAS:
+                    cursor.execute(f'DROP SCHEMA "{name}" CASCADE')
+            begin_publishing()
+
+
+def _analyze(connection: Any) -> None:
+    """Have the planner know the tables that this transaction has written: an answer then takes a quarter of the time.
+
+    The server does so by itself, but a minute later.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FORMAT('%I.%I', schemaname, relname) FROM pg_stat_xact_user_tables "
+            "WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname <> 'sqlmesh'"
+        )
+        if written := [table for (table,) in cursor.fetchall()]:
+            cursor.execute(f"ANALYZE {', '.join(written)}")
+
+
+def _refuse_without_schemas(cursor: Any) -> None:
+    """Refuse a user who may make no schemas: SQLMesh makes sure of its own in every run, and hides why it cannot."""
+    cursor.execute("SELECT has_database_privilege(current_database(), 'CREATE'), current_user, current_database()")
+    may_create, user, database = cursor.fetchone()
+    if not may_create:
+        raise WarehouseError(
+            f"{user} may make no schemas in the {described_place()}; "
+            f"have its owner run: GRANT CREATE ON DATABASE {database} TO {user}"
+        )

@@ -1,0 +1,87 @@
+"""Reading a PostgreSQL warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from engines.postgres.connection import failure, first_line, is_forbidden, is_lost, is_unknown_name, libraries, place
+from engines.protocol import QueryError, Row, UnknownNameError
+from errors import WarehouseError
+
+
+class PostgresReader:
+    """A `Reader` of a transaction of psycopg or, within a refresh, of psycopg2."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    @cached_property
+    def backend(self) -> Any:
+        import ibis
+
+        return ibis.postgres.from_connection(self.connection)
+
+    def rows(self, query: str) -> list[Row]:
+        return self._fetched(query)[1]
+
+    def records(self, query: str) -> list[dict[str, Any]]:
+        names, rows = self._fetched(query)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _fetched(self, query: str) -> tuple[list[str], list[Row]]:
+        # The transaction goes on after a query that was refused.
+        with self.explained(), self.connection.cursor() as cursor:
+            cursor.execute("SAVEPOINT before_query")
+            try:
+                cursor.execute(query)
+                rows = cursor.fetchall()
+            except Exception as error:
+                if not is_lost(error):
+                    cursor.execute("ROLLBACK TO SAVEPOINT before_query")
+                raise
+            names = [column[0] for column in cursor.description]
+            cursor.execute("RELEASE SAVEPOINT before_query")
+        return names, rows
+
+    def tables(self) -> list[tuple[str, str]]:
+        # The information schema would leave out what this user may not read.
+        return [
+            (schema, name)
+            for schema, name in self.rows(
+                "SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+                "WHERE relkind IN ('r', 'p', 'v', 'm', 'f')"
+            )
+        ]
+
+    def tables_behind(self, schema: str) -> dict[str, str]:
+        return dict(
+            self.rows(f"""
+                SELECT DISTINCT views.relname, tables.relnamespace::REGNAMESPACE || '.' || tables.relname
+                FROM pg_class AS views
+                JOIN pg_rewrite AS rules ON rules.ev_class = views.oid
+                JOIN pg_depend AS uses
+                    ON uses.objid = rules.oid AND uses.classid = 'pg_rewrite'::REGCLASS
+                    AND uses.refclassid = 'pg_class'::REGCLASS
+                JOIN pg_class AS tables ON tables.oid = uses.refobjid AND tables.oid <> views.oid
+                JOIN pg_namespace AS schemas ON schemas.oid = views.relnamespace
+                WHERE views.relkind = 'v' AND schemas.nspname = '{schema}'
+            """)
+        )
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        psycopg2, psycopg = libraries()
+        try:
+            yield
+        except (psycopg2.Error, psycopg.Error) as error:
+            if is_unknown_name(error):
+                raise UnknownNameError(first_line(error)) from None
+            if is_lost(error) or is_forbidden(error):
+                raise failure(error, "read") from None
+            raise QueryError(first_line(error)) from None
+
+    def cannot_answer(self, reason: Exception) -> WarehouseError:
+        return WarehouseError(f"the {place()} cannot answer: {str(reason).splitlines()[0]}")

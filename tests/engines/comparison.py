@@ -1,0 +1,23 @@
+"""Whether two engines hold the same rows."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Equal; floating-point numbers but for their last digits."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-12, abs_tol=1e-12)
+    return one == other and (type(one) is type(other) or isinstance(one, Decimal))
+
+
+def assert_same_rows(name: str, found: list[tuple], expected: list[tuple]) -> None:
+    """The same rows in any order."""
+    found, expected = (sorted(rows, key=lambda row: [(v is None, str(v)) for v in row]) for rows in (found, expected))
+    assert len(found) == len(expected), name
+    for one, other in zip(found, expected, strict=True):
+        assert len(one) == len(other)
+        assert all(map(is_same, one, other)), (name, one, other)
