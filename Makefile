@@ -38,6 +38,8 @@ lock:
 	uv pip compile pyproject.toml --universal --extra dev --generate-hashes --no-emit-index-url --no-annotate --upgrade -q -o requirements-dev.lock
 	uv pip compile pyproject.toml --universal -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements.lock
 	uv pip compile pyproject.toml --universal --extra app -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-app.lock
+	uv pip compile pyproject.toml --universal --extra postgres -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-postgres.lock
+	uv pip compile pyproject.toml --universal --extra spark -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-spark.lock
 
 clean:
 	rm -rf $(VENV) .next .previous .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis logs warehouse.duckdb*

@@ -236,14 +236,14 @@ def report_command(
 @click.option("--format", "output", type=click.Choice(["table", "json", "csv"]), default="table")
 @click.pass_obj
 def diff_command(settings: Settings, environment: str, base: str, as_of: str | None, output: str) -> None:
-    """What an environment changes in the answer and the reports; never writes."""
-    from presentation import listings
-    from warehouse.answers import differences
+    """What an environment changes: the answer of both in a sentence, then the figures that differ; never writes."""
+    from presentation.differences import difference_text
+    from warehouse.differences import differences
 
     found = differences(settings, base, environment, as_of)
     for remark in found.remarks:
         _say(f"warning: {remark}")
-    click.echo(listings.differences(found.figures, base, environment, output))
+    click.echo(difference_text(found, output))
 
 
 @cli.command("status")

@@ -19,7 +19,7 @@ from settings import HISTORY_START, PROJECT_ROOT, WORK_FOLDER, Settings, known_t
 
 
 def dimension_definitions(root: Path) -> dict[str, str]:
-    """SHA-256 of what defines each dimension, by its name: its model, that which it reads, the macro of its key."""
+    """SHA-256 of what defines each dimension, by its name: its model, that which it reads, the macros of its key."""
     return {
         f"dim_{source}": hashlib.sha256(
             b"".join(
@@ -28,6 +28,7 @@ def dimension_definitions(root: Path) -> dict[str, str]:
                     f"models/marts/dim_{source}.sql",
                     f"models/staging/stg_{source}.sql",
                     "macros/surrogate_key.py",
+                    "macros/engine_differences.py",
                 )
             )
         ).hexdigest()

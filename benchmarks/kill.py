@@ -25,7 +25,8 @@ import click
 import duckdb
 
 from settings import PROJECT_ROOT, load_settings
-from warehouse.answers import REPORTS, answer_from_warehouse
+from warehouse.answers import answer_from_warehouse
+from warehouse.differences import REPORTS
 
 # Where nothing shows when publishing begins, kill by the clock after so many times the usual duration.
 LONGEST = 3

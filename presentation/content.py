@@ -11,7 +11,7 @@ NO_VALUE = "–"
 
 
 def _p_value(value: float) -> str:
-    return "<0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.01 else f"{value:.2f}"
+    return "<0.0001" if value < 0.0001 else f"{value:#.2g}"
 
 
 # How a value of each kind is written.
@@ -23,6 +23,7 @@ FORMATS: dict[str, Callable[[Any], str]] = {
     "points": lambda difference: f"{difference * 100:+.1f}",
     "ratio": "{:.2f}".format,
     "hours": "{:,.1f}".format,
+    "minutes": "{:,.1f}".format,
     "p_value": _p_value,
 }
 TEXTS = ("text", "status")

@@ -1,12 +1,10 @@
-"""The lists that `history`, `status` and `diff` print: runs, environments, figures that differ."""
+"""The lists that `history` and `status` print: runs, environments."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from presentation.document import Row
-from presentation.renderers.csv import csv_text
 from presentation.wording import age_in_words, last_new_row, week_in_words, words
 from settings import COMMAND
 
@@ -68,22 +66,3 @@ def status(environments: list[Row], output: str) -> str:
 
 def _last_new_rows(freshness: Row) -> str:
     return ", ".join(f"{words(row['source'])} {last_new_row(row)}" for row in freshness["files"])
-
-
-def differences(rows: list[tuple[str, Any, Any]], base: str, other: str, output: str) -> str:
-    """The figures that differ between two environments as `table`, `json` or `csv`, one a row."""
-    if output == "json":
-        return json.dumps([{"figure": name, base: before, other: after} for name, before, after in rows], indent=2)
-    if output == "csv":
-        return csv_text([("figure", base, other), *rows]).rstrip("\n")
-    if not rows:
-        return f"{other} gives the same figures as {base}"
-    cells = [("figure", base, other), *((name, _plain(before), _plain(after)) for name, before, after in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(3)]
-    return "\n".join(
-        f"{name:<{widths[0]}}  {before:>{widths[1]}}  {after:>{widths[2]}}".rstrip() for name, before, after in cells
-    )
-
-
-def _plain(value: Any) -> str:
-    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 
 from presentation.content import Interval, written
 from presentation.document import Row, group_names
-from presentation.wording import CHECK_NAMES, count_of, from_mentors
+from presentation.wording import CHECK_NAMES, count_of, from_mentors, p_equals
+
+# Conclusions that speak neither for nor against another.
+SAY_NOTHING = ("says_nothing", "too_few_mentors", "no_data")
 
 
 def question(document: Row) -> str:
@@ -20,13 +23,12 @@ def headline(document: Row) -> str:
     """The sentences that answer the CEO's two questions: who comes back more, how sure and where; and how reliable.
 
     Before them, where it is so: that the figures follow other definitions than the environment was built with, and
-    that another way of counting shows the opposite.
+    that another way of counting shows the opposite, in one sentence with who comes back more.
     """
     return " ".join(
         [
             *other_definitions(document),
-            *_reversal(document),
-            rebooking_sentence(document, "sessions"),
+            _after_reversal(document, rebooking_sentence(document, "sessions")),
             *robustness(document),
             reliability_sentence(document),
         ]
@@ -64,7 +66,7 @@ def rebooking_sentence(document: Row, approach: str) -> str:
     names, conclusion = group_names(document), compared["conclusion"]
     if conclusion == "no_data":
         return f"There are no users to compare {names[0]} with {names[1]}."
-    within = "at any later time" if window is None else f"within {window} days"
+    within = "at any later time" if window is None else f"within {count_of(window, 'day')}"
     rate_a, rate_b = written("rate", a["rate"]), written("rate", b["rate"])
     rates = f"{rate_a} of {names[0]} users rebook {within}, {rate_b} of {names[1]} users"
     if conclusion == "too_few_mentors":
@@ -72,11 +74,29 @@ def rebooking_sentence(document: Row, approach: str) -> str:
         needed = compared["mentors_needed"]
         takes = f"; it takes at least {needed['group_a']} against {needed['group_b']}" if needed else ""
         return f"Not settled: {rates}, but with {mentors} no difference could be told from chance{takes}."
+    # What is concluded needs both p-values below the level: it is no surer than the larger one.
+    value, open_still = _larger_p_value(compared), _still_open(document, approach)
     if conclusion == "not_shown":
-        value = max(compared["p_value"], compared["p_value_standardised"])
-        return f"Not shown: {rates}; that {from_mentors(value, False)}."
+        chance = "that is no difference" if compared["difference"] == 0 else f"that {from_mentors(value, False)}"
+        return f"Not shown: {rates}; {chance}{open_still}."
     word = "Yes" if conclusion == "higher" else "No, the opposite"
-    return f"{word}: {rates}; that is {from_mentors(compared['p_value'], True)}."
+    return f"{word}: {rates}; that is {from_mentors(value, True)}{open_still}."
+
+
+def _larger_p_value(compared: Row) -> float:
+    values: tuple[float, float] = (compared["p_value"], compared["p_value_standardised"])
+    return max(values)
+
+
+def _still_open(document: Row, approach: str) -> str:
+    """That the window of nobody of a group is over, as a clause, if it is so."""
+    window = document["parameters"]["window_days"]
+    groups = zip(document["rebooking"][approach]["groups"], group_names(document), strict=True)
+    names = [name for row, name in groups if row["may_yet_rebook"] and not row["mature_users"]]
+    if window is None or not names:
+        return ""
+    whole = f"the whole {count_of(window, 'day')}"
+    return f"; no {' or '.join(names)} user has been observed for {whole} yet, so more may rebook"
 
 
 def reliability_sentence(document: Row) -> str:
@@ -116,10 +136,14 @@ def _check_in_words(check: Row) -> str:
     return f"{name}, {written('rate', check['value'])} ({interval}, limit {written('rate', check['threshold'])})"
 
 
-def _reversal(document: Row) -> list[str]:
-    """That another way of counting shows the opposite, as a sentence, if it is so."""
+def _after_reversal(document: Row, sentence: str) -> str:
+    """The sentence, and before it that another way of counting shows the opposite, if it is so."""
     reversed_by = document["sensitivity"]["reversed_by"]
-    return [f"Counted in another way the opposite shows: {', '.join(reversed_by)}."] if reversed_by else []
+    if not reversed_by:
+        return sentence
+    less = "less" if document["sensitivity"]["conclusion"] == "higher" else "more"
+    other = f"Counted in another way {group_names(document)[0]} users rebook {less}: {', '.join(reversed_by)}"
+    return f"{other}; as asked, {sentence[0].lower()}{sentence[1:]}"
 
 
 def robustness(document: Row) -> list[str]:
@@ -129,9 +153,15 @@ def robustness(document: Row) -> list[str]:
         return []
     is_shown = sensitivity["conclusion"] in ("higher", "lower")
     found = _lies_in(document["rebooking"]["sessions"]["without_tier"]) if is_shown else []
-    others = sum(row["conclusion"] not in ("no_data", "says_nothing") for row in sensitivity["variants"]) - 1
+    others = sum(row["conclusion"] not in SAY_NOTHING for row in sensitivity["variants"]) - 1
     changed = sensitivity["changed_by"]
-    if changed:
+    if others == 1:
+        found.append(
+            f"the one other way of counting does not say the same: {changed[0]}"
+            if changed
+            else "the one other way of counting does not change that"
+        )
+    elif changed:
         verb = "does" if len(changed) == 1 else "do"
         found.append(f"of {others} other ways of counting {len(changed)} {verb} not say the same: {', '.join(changed)}")
     elif others:
@@ -147,9 +177,11 @@ def _lies_in(without_tier: list[Row]) -> list[str]:
         if not row["carries_difference"]:
             continue
         left = f"{written('points', row['difference'])} points"
-        value = f"p = {written('p_value', row['p_value'])}"
+        value = p_equals(_larger_p_value(row))
         if row["changes_conclusion"] is None:
             remains = "too few mentors are left to show anything"
+        elif row["conclusion"] != "not_shown" and row["changes_conclusion"]:
+            remains = f"the opposite shows ({left}, {value})"
         elif row["changes_conclusion"]:
             remains = f"the difference is not shown ({left}, {value})"
         else:

@@ -18,12 +18,20 @@ CHECK_NAMES = {
 STRATA_NAMES = {"company": "same company", "month": "same first month", "company_size": "same company size"}
 
 
+def p_equals(value: float) -> str:
+    """A p-value with its letter.
+
+    >>> p_equals(0.02), p_equals(0.00005)
+    ('p = 0.020', 'p < 0.0001')
+    """
+    return "p < 0.0001" if value < 0.0001 else f"p = {written('p_value', value)}"
+
+
 def p_in_words(value: float, is_shown: bool, alternative: str = "be chance") -> str:
     """What the p-value says of the alternative, in words; `is_shown`: it lies below the significance level."""
-    size = "p < 0.0001" if value < 0.0001 else f"p = {written('p_value', value)}"
     if not is_shown:
-        return f"could well {alternative} ({size})"
-    return f"{'very ' if value < 0.01 else ''}unlikely to {alternative} ({size})"
+        return f"could well {alternative} ({p_equals(value)})"
+    return f"{'very ' if value < 0.01 else ''}unlikely to {alternative} ({p_equals(value)})"
 
 
 def from_mentors(value: float, is_shown: bool) -> str:

@@ -208,7 +208,7 @@ def _events(scenario: Scenario, random: np.random.Generator, visits: pl.DataFram
     at_once = random.random(size) < 0.5
     cancelled = np.where(at_once, requested, requested - random.integers(1, 600, size) * _MINUTE)
     asked_before = cancelled - random.integers(5, 24 * 60, size) * _MINUTE
-    # Bookings without a session, a while after a visit: confirmed, cancelled or left unanswered.
+    # Bookings without a session, a while after a visit: confirmed, cancelled after that, or left unanswered.
     is_left = random.random(size) < _NO_OUTCOME_RATE
     left_at = started + random.integers(2 * 24 * 60, 20 * 24 * 60, size) * _MINUTE
     answer = random.integers(0, 3, size)
@@ -218,8 +218,8 @@ def _events(scenario: Scenario, random: np.random.Generator, visits: pl.DataFram
     properties = Properties(scenario.seed)
     request, cancellation, end = properties.request(length), properties.cancellation(size), properties.end(length)
     confirmation = properties.confirmation(started)
-    # What was agreed on and came to nothing lay a few days ahead.
-    left_confirmation = properties.confirmation(left_at + properties.random.integers(1, 6, size) * _DAY)
+    # What was agreed on and came to nothing lay an hour to a few days ahead.
+    left_confirmation = properties.confirmation(left_at + properties.random.integers(60, 6 * 24 * 60, size) * _MINUTE)
     parts = [
         (is_second_try, asked_before, REQUESTED, request),
         (is_second_try, cancelled, CANCELLED, cancellation),
@@ -228,7 +228,7 @@ def _events(scenario: Scenario, random: np.random.Generator, visits: pl.DataFram
         (np.ones(size, dtype=bool), started, STARTED, {}),
         (~lacks_end, started + length, ENDED, end),
         (is_left, left_at, REQUESTED, request),
-        (is_left & (answer == 0), left_at + 30 * _MINUTE, CONFIRMED, left_confirmation),
+        (is_left & (answer <= 1), left_at + 30 * _MINUTE, CONFIRMED, left_confirmation),
         (is_left & (answer == 1), left_at + 40 * _MINUTE, CANCELLED, cancellation),
     ]
     events = pl.concat(

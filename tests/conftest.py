@@ -16,6 +16,9 @@ from ingest.load import Load, ingest_sources
 from ingest.sources import find_sources
 from settings import load_settings
 
+# SQLMesh would fork a process a core to render the models, in each of the tests that run at once on these cores.
+os.environ.setdefault("MAX_FORK_WORKERS", "1")
+
 # Property tests draw so many times their usual number of cases: for long runs by hand.
 EXAMPLES_FACTOR = int(os.environ.get("MENTOR_TEST_EXAMPLES_FACTOR", "1"))
 

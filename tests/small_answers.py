@@ -73,9 +73,23 @@ def busy() -> dict:
                 "attended",
                 confirmed_at=asked + timedelta(hours=1),
                 session_started_at=row["started_at"],
+                requested_duration_minutes=45,
             )
         )
-    bookings += [booking(user_id, 2, day(43), "cancelled", cancelled_at=day(44)) for user_id in range(12)]
+        row |= {"booking_id": bookings[-1]["booking_id"], "duration_minutes": 40 + row["user_id"] % 10}
+    bookings += [
+        booking(
+            user_id,
+            2,
+            day(43),
+            "cancelled",
+            cancelled_at=day(44),
+            agreed_start_at=day(44 + user_id / 4),
+            cancelled_by=(None, "user", "mentor")[user_id % 3],
+            cancellation_reason=(None, "no longer needed")[user_id % 2],
+        )
+        for user_id in range(12)
+    ]
     bookings += [
         booking(1, 1, day(80), "cancelled", cancelled_at=day(81)),
         booking(2, 1, day(80), "pending"),
@@ -130,7 +144,7 @@ def document_of(connection, tables: dict, as_of: datetime | None = None, full: b
     settings = load_settings(**changes)
     latest = max((row["last_event_at"] for row in tables.get("fct_sessions", [])), default=None)
     taken_in = {"loads": 1, "events": 1, "waiting_loads": 0, "waiting_events": 0}
-    built = Built("prod", latest, 1, taken_in, settings.model_variables(), [], freshness(latest), ANSWERED_AT)
+    built = Built("prod", latest, 1, taken_in, settings.model_variables(), [], lambda: freshness(latest), ANSWERED_AT)
 
     def table(name: str) -> ibis.Table:
         return connection.table(name, database=schema_of(name))

@@ -9,7 +9,7 @@ import duckdb
 from analysis.metrics.definitions import checksums
 from analysis.metrics.marts import COLUMNS
 from ingest.raw_tables import RAW_TABLES
-from warehouse.answers import REPORTS
+from warehouse.differences import REPORTS
 
 TYPES = {
     "string": "TEXT",

@@ -26,6 +26,7 @@ from cli import cli
 from errors import MentorAnalyticsError
 from presentation.content import Figure, Points, Table
 from presentation.document import settings_of
+from presentation.sections.booking_details import booking_details
 from presentation.sections.rebooking import comparison, rates
 from presentation.sections.reliability import reliability, reliability_in_time
 from settings import load_settings
@@ -169,7 +170,7 @@ def test_a_page_of_figures_has_every_table_and_the_caveats_of_its_moment(applica
     if name == "rebooking":
         blocks = [*rates(document, settings, "sessions"), *comparison(document, settings)]
     else:
-        shown = explanations.CONTENT.get(name, ("", (reliability, reliability_in_time)))[1]
+        shown = explanations.CONTENT.get(name, ("", (reliability, reliability_in_time, booking_details)))[1]
         blocks = [block for section in shown for block in section(document, settings).blocks]
     at = open_page(name, application_warehouse, as_of=moment)
     tables = [block for block in blocks if isinstance(block, Table)]

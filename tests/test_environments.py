@@ -122,8 +122,13 @@ def test_history_survives_a_change_its_promotion_and_the_way_back(project, place
     }
     assert tiers(project, "dev") == expected[place]
     if place == "above":
-        rebooked = {"figure": "rpt_rebooking_by_tier.Silver.rebooked", "prod": 1, "dev": 0}
-        assert rebooked in json.loads(project.cli("diff", "--env", "dev", "--format", "json"))
+        compared = json.loads(project.cli("diff", "--env", "dev", "--format", "json"))
+        rebooked = {"figure": "rpt_rebooking_by_tier.Silver.rebooked", "base": 1, "other": 0}
+        assert rebooked in compared["figures"]
+        # Both answers are by the definitions here, which prod was not built with: it says so.
+        assert not compared["is_headline_same"]
+        assert compared["base"]["headline"].startswith("By the definitions of rebooking in this working tree")
+        assert compared["base"]["headline"].endswith(compared["other"]["headline"])
         assert "environment dev" in project.cli("answer", "--env", "dev")
 
     project.plan()
@@ -158,6 +163,9 @@ def test_a_changed_setting_rebuilds_what_depends_on_it_and_nothing_else(project)
     minutes = "SELECT DISTINCT date_diff('minute', started_at, ended_at) FROM marts{}.fct_sessions"
     assert (project.query(minutes.format("")), project.query(minutes.format("__dev"))) == ([(30,)], [(45,)])
     assert rows(project) == before
+    shown = project.cli("diff", "--env", "dev")
+    assert shown.startswith("The answer stays the same: ")
+    assert "\nparameters.settings.default_session_minutes  " in shown
 
     told = refresh(project, "M-1,Silver,210,2023-01-01\nM-2,Silver,100,\n", **longer)
     assert "prod has other versions of marts.fct_sessions" in told

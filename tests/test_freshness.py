@@ -18,10 +18,12 @@ from settings import load_settings
 from tests.answer_schema import assert_documented
 from tests.conftest import EXAMPLES_FACTOR, MENTORS_CSV, event
 from tests.test_answer import run
-from warehouse.answers import answer_from_warehouse, differences
+from warehouse.answers import answer_from_warehouse
+from warehouse.differences import differences
 from warehouse.environments import Environment
 from warehouse.freshness import read_freshness, stale_remarks, volume_remarks
 from warehouse.status import read_status
+from warehouse.trial import plan_from_warehouse
 
 NEWEST = datetime(2023, 6, 1, 10, 30)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -284,3 +286,13 @@ def test_a_refresh_warns_of_stale_data_when_its_work_is_done_also_where_nothing_
     assert "warning: prod is stale: " in run(warehouse, "refresh", "--data", str(folder)).stderr
     (logged,) = json.loads(run(warehouse, "history", "--format", "json", "--limit", "1").stdout)
     assert [line.startswith("prod is stale: ") for line in logged["warnings"]] == [True]
+
+
+def test_a_document_that_does_not_say_how_fresh_the_data_are_does_not_ask(refreshed, monkeypatch):
+    def asked(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("warehouse.answers.read_freshness", asked)
+    assert plan_from_warehouse(load_settings(warehouse=refreshed), "prod", None, 0.1)["status"]
+    with pytest.raises(AssertionError):
+        answer_from_warehouse(load_settings(warehouse=refreshed), "prod", None)

@@ -12,11 +12,13 @@ import pytest
 
 from engines.duckdb.connection import connect
 from errors import SettingsError
-from presentation.listings import differences
+from presentation.differences import difference_text
 from presentation.renderers.csv import rebooking_csv, spreadsheet_safe
 from settings import PROJECT_ROOT, load_settings
 from tests.conftest import event, ingest
+from tests.small_answers import document_of
 from tests.test_answer import run
+from warehouse.differences import Differences
 
 INJECTIONS = ["x'; DROP TABLE raw.users; --", 'prod"; DROP SCHEMA marts CASCADE; --', "../prod", "Prod", ""]
 
@@ -84,14 +86,15 @@ def test_only_text_that_could_be_a_formula_gets_an_apostrophe(start):
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
-def test_csv_of_the_answer_and_of_differences_has_no_formulas(formula):
+def test_csv_of_the_answer_and_of_differences_has_no_formulas(connection, formula):
     figures = dict.fromkeys(
         ("users", "rebooked", "ci_low", "ci_high", "mature_users", "mature_rebooked", "mature_rate"), 1
     )
     row = figures | {"rate": -0.5}
     part = {"tiers": [row | {"tier": formula}], "groups": [row | {"group": "group_a", "tiers": [formula]}]}
     document = {"parameters": {"environment": "prod", "as_of": None}, "rebooking": {"sessions": part}}
-    text = rebooking_csv(document) + differences([(formula, formula, -0.5)], "prod", "dev", "csv")
+    answers = tuple(document_of(connection, {}, full=False) for _ in "ab")
+    text = rebooking_csv(document) + difference_text(Differences(answers, [(formula, formula, -0.5)], []), "csv")
     cells = [cell for line in csv.reader(io.StringIO(text, newline="")) for cell in line]
     assert [cell for cell in cells if formula in cell] == ["'" + formula] * 4
     assert cells.count("-0.5") == 3

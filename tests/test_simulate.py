@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import json
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -146,6 +147,10 @@ def test_properties_agree_with_what_was_simulated(tmp_path, warehouse):
             SELECT cancelled_by, cancellation_reason, COUNT(*) FROM marts.fct_bookings
             WHERE booking_status = 'cancelled' GROUP BY ALL
         """).fetchall()
+        notices = connection.execute("""
+            SELECT MIN(agreed_start_at - cancelled_at), MAX(agreed_start_at - cancelled_at)
+            FROM marts.fct_bookings WHERE booking_status = 'cancelled'
+        """).fetchone()
         measured = connection.execute("""
             SELECT COUNT(*), COUNT(*) FILTER (epoch(ended_at - started_at) <> duration_seconds::INT)
             FROM meetings JOIN raw.booking_events USING (user_id, mentor_id)
@@ -158,6 +163,7 @@ def test_properties_agree_with_what_was_simulated(tmp_path, warehouse):
     assert {(who, why) for who, why, _ in cancelled} == {
         (who, why) for who, reasons in REASONS.items() for why in (None, *reasons)
     }
+    assert timedelta(0) < notices[0] < timedelta(days=1) < timedelta(days=3) < notices[1]
     assert measured[0] > 500
     assert measured[1] == 0
 

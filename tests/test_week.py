@@ -12,8 +12,8 @@ from warehouse.answers import answer_from_warehouse
 DAYS = 7
 CHANGE = (
     "models/marts/fct_sessions.sql",
-    "* @default_session_minutes)",
-    "* @default_session_minutes + INTERVAL '1' MINUTE)",
+    "@default_session_minutes, MINUTE)",
+    "@default_session_minutes + 1, MINUTE)",
 )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import ibis
 
@@ -21,14 +20,6 @@ from settings import Settings
 from warehouse.environments import Environment, built_by_other_models, environment_names, read_environment, schema
 from warehouse.freshness import read_freshness, stale_remarks
 
-# The reports that `diff` compares, and what names a row of each.
-REPORTS = {
-    "rpt_rebooking_by_tier": ("tier",),
-    "rpt_reliability_by_tier": ("tier",),
-    "rpt_cohorts": ("month", "tier"),
-    "rpt_mentor_outcomes": ("mentor_id",),
-    "rpt_reliability_by_week": ("week",),
-}
 Document = TypeVar("Document", Answer, TrialPlan, TrialOutcome)
 # What goes on for ever ends here, see docs/history.md.
 END_OF_TIME = datetime(9999, 12, 31)
@@ -87,7 +78,7 @@ def read_answer(
 ) -> Answer:
     """As `answer_from_warehouse`, of a warehouse that is being read."""
     moment = parse_as_of(as_of)
-    return _answer(reader, settings, read_environment(reader, environment), moment, full, asked, now)
+    return answer_of_environment(reader, settings, read_environment(reader, environment), moment, full, asked, now)
 
 
 def settings_as_built(settings: Settings, environment: str) -> Settings:
@@ -100,59 +91,6 @@ def settings_as_built(settings: Settings, environment: str) -> Settings:
         return settings.model_copy(update=read_environment(reader, environment).settings)
 
 
-@dataclass(frozen=True)
-class Differences:
-    """What another environment changes.
-
-    Attributes:
-        figures: `(figure, value in base, value in other)` for every figure that differs, in the order of the
-            answer document; a figure is a path such as `rebooking.sessions.tiers.Gold.rate`.
-        remarks: as of when they are compared and what keeps them from being compared as they stand, one line each.
-    """
-
-    figures: list[tuple[str, Any, Any]]
-    remarks: list[str]
-
-
-def differences(settings: Settings, base: str, other: str, as_of: str | None) -> Differences:
-    """What another environment changes in the answer and in the reports, as of what both have taken in.
-
-    The answer without the sections of the full one, whose counts the reports hold: a curve or a week would
-    otherwise differ in a hundred figures for one new event. The reports speak of the latest event of their
-    own environment: they are compared where that is the same. A report that an environment does not have
-    yet has no figures there.
-
-    Raises:
-        SettingsError, WarehouseError: as `answer_from_warehouse`.
-    """
-    moment = parse_as_of(as_of)
-    with engine_of(settings).reading(settings, makes_tables=True) as reader:
-        both = [read_environment(reader, environment) for environment in (base, other)]
-        remarks = [
-            line
-            for environment in both
-            if environment.is_behind
-            for line in environment.remarks(settings, environment.definitions)
-        ]
-        are_level = moment is None and both[0].as_of == both[1].as_of
-        latest = [environment.as_of for environment in both if environment.as_of]
-        if moment is None and len(latest) == len(both):
-            moment = None if are_level else min(latest)
-        figures = []
-        for environment in both:
-            figures.append(dict(_figures(_answer(reader, settings, environment, moment))))
-            if are_level:
-                figures[-1] |= dict(_figures(_reports(reader, environment.name)))
-        if not are_level:
-            at = f"as of {moment:%Y-%m-%d %H:%M:%S}" if moment else "each as of its latest event"
-            remarks.append(f"the answers of {base} and {other} are compared {at}, the reports not at all")
-    clock = {"parameters.environment", "parameters.answered_at", "parameters.as_of", "warnings"}
-    left_out = ("parameters.taken", "freshness.")
-    names = [name for name in figures[0] | figures[1] if name not in clock and not name.startswith(left_out)]
-    pairs = [(name, figures[0].get(name), figures[1].get(name)) for name in names]
-    return Differences([(name, before, after) for name, before, after in pairs if before != after], remarks)
-
-
 def environments(settings: Settings) -> list[str]:
     """The environments that were built, prod first, the others by name.
 
@@ -163,7 +101,7 @@ def environments(settings: Settings) -> list[str]:
         return environment_names(reader)
 
 
-def _answer(
+def answer_of_environment(
     reader: Reader,
     settings: Settings,
     environment: Environment,
@@ -172,6 +110,12 @@ def _answer(
     asked: Collection[str] = (),
     now: datetime | None = None,
 ) -> Answer:
+    """The answer document of one environment of an open warehouse; `answer_from_warehouse` says what of.
+
+    Raises:
+        SettingsError, WarehouseError: as `read_document`.
+    """
+
     def work(table: Callable[[str], ibis.Table], question: Settings, built: Built) -> Answer:
         return answer(table, question, built, as_of, full)
 
@@ -217,7 +161,7 @@ def read_document(
             environment.taken_in,
             environment.settings,
             environment.changed_definitions(definitions),
-            read_freshness(reader, environment, settings, answered_at),
+            lambda: read_freshness(reader, environment, settings, answered_at),
             answered_at,
         )
         with reader.explained():
@@ -242,33 +186,3 @@ def _refuse_before_first_event(reader: Reader, environment: Environment, as_of: 
     if first is None or as_of < first:
         begins = "there is no event yet" if first is None else f"the first event is of {first:%Y-%m-%dT%H:%M:%SZ}"
         raise SettingsError(f"--as-of {as_of:%Y-%m-%dT%H:%M:%SZ} lies before the first event; {begins}")
-
-
-def _reports(reader: Reader, environment: str) -> dict[str, Any]:
-    reports_schema = schema("reports", environment)
-    built = reader.tables_behind(reports_schema)
-    reports = {}
-    for report, keys in REPORTS.items():
-        if report not in built:
-            continue
-        order = ", ".join(f"{key} NULLS LAST" for key in keys)
-        rows = reader.records(f'SELECT * FROM "{reports_schema}"."{report}" ORDER BY {order}')
-        # By name, as a figure's path has it: a row that only one environment has then moves no other.
-        reports[report] = {
-            ".".join(str(row[key]) for key in keys): {name: row[name] for name in row if name not in (*keys, "load_id")}
-            for row in rows
-        }
-    return reports
-
-
-def _figures(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of a document with its path; rows of a list go by their tier, group, name or event type."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield from _figures(value, f"{path}.{key}" if path else key)
-    elif isinstance(node, list) and node and isinstance(node[0], dict):
-        for row in node:
-            name = next((row[key] for key in ("tier", "group", "name", "event_type") if key in row), None)
-            yield from _figures(row, f"{path}.{name}")
-    else:
-        yield path, node

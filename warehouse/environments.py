@@ -138,6 +138,17 @@ class Environment:
         )
 
 
+def _never_built(name: str, built: list[str]) -> WarehouseError:
+    """The failure of a name that is mistyped or not built yet: what there is, and how it would be built."""
+    if "prod" not in built:
+        return WarehouseError(f"the environment {name} is not in the warehouse; run: {COMMAND} refresh")
+    there = f"there are {', '.join(built[:-1])} and {built[-1]}" if len(built) > 1 else "there is only prod"
+    return WarehouseError(
+        f"the environment {name} is not in the warehouse; {there}; if {name} is to be a new one, run: "
+        f"{plan_command(name)}"
+    )
+
+
 def _shown(value: Any) -> str:
     return "none" if value is None else str(value)
 
@@ -198,10 +209,7 @@ def read_environment(reader: Reader, name: str) -> Environment:
     """
     built = environment_names(reader)
     if name not in built:
-        there = f"; there is {', '.join(built)}" if built else ""
-        raise WarehouseError(
-            f"the environment {name} is not in the warehouse{there}; run: {COMMAND} refresh --env {name}"
-        )
+        raise _never_built(name, built)
     marts, reference = schema("marts", name), schema("reference", name)
     try:
         bookings, sessions = (

@@ -15,6 +15,8 @@ from analysis.statistics.proportions import compare
 from analysis.statistics.robustness import tiers_left_out
 from settings import Settings
 
+# By what `TierLeftOut.concluded` is.
+_CONCLUDED: dict[int | None, Conclusion] = {1: "higher", -1: "lower", 0: "not_shown", None: "too_few_mentors"}
 # Of a group: `(rebooked, users)` of each mentor who has users.
 MentorCounts = tuple[tuple[int, int], ...]
 
@@ -107,6 +109,8 @@ def without_tier(rows: list[Row], settings: Settings) -> list[WithoutTier]:
             "nobody_returns": found.has_no_event,
             "difference": found.difference,
             "p_value": found.p_value,
+            "p_value_standardised": found.p_value_standardised,
+            "conclusion": _CONCLUDED[found.concluded],
             "changes_conclusion": found.changes_conclusion,
             "carries_difference": found.carries_difference,
         }

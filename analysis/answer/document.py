@@ -11,6 +11,7 @@ import ibis
 import numpy as np
 from ibis.expr.types import Table
 
+from analysis.answer.booking_details import booking_details_section
 from analysis.answer.cohorts import cohorts_section
 from analysis.answer.confounding import confounding_section
 from analysis.answer.mentors import mentors_section
@@ -35,11 +36,14 @@ from analysis.metrics.rebooking import rebooking_counts, same_mentor_counts, ses
 from analysis.metrics.reliability import (
     booking_outcomes,
     cancellation_counts,
+    cancellation_origins,
     clock_counts,
     delay_quantiles,
     double_booking_counts,
+    notice_counts,
     property_counts,
     reliability_counts,
+    requested_duration_quantiles,
     session_counts,
     unknown_counts,
     weekly_counts,
@@ -64,7 +68,7 @@ class Built:
         taken_in: loads and events that it holds, and that wait.
         settings: what its facts and reports were built with, by name.
         changed_definitions: the modules of metrics that say something else here than it was built with.
-        freshness: how fresh its data are at `answered_at`.
+        freshness: reads how fresh its data are at `answered_at`, for a document that says so.
         answered_at: when the answer is given, UTC, in whole seconds.
     """
 
@@ -74,7 +78,7 @@ class Built:
     taken_in: TakenIn
     settings: dict[str, Any]
     changed_definitions: list[str]
-    freshness: Freshness
+    freshness: Callable[[], Freshness]
     answered_at: datetime.datetime
 
 
@@ -147,7 +151,7 @@ def answer(
                 settings,
             ),
             "reliability": reliability,
-            "freshness": built.freshness,
+            "freshness": built.freshness(),
             "warnings": _warnings(rebooking, reliability, _left_out(counts), settings),
             "sensitivity": sensitivity_section(counts, by_approach, settings),
         }
@@ -197,6 +201,7 @@ def _more(
         for name, (table, column) in strata.items()
     }
     cohorts = fetched(cohort_counts(outcomes, settings.rebooking_window_days, marts.as_of, "mentor_id"))
+    (durations,) = fetched(requested_duration_quantiles(marts.bookings, marts.sessions))
     return {
         "time_to_rebooking": time_to_rebooking_section(_columns(return_counts(outcomes, marts.as_of)), settings),
         "cohorts": cohorts_section(cohorts, settings),
@@ -215,6 +220,9 @@ def _more(
             fetched(delay_quantiles(booked)),
             fetched(cancellation_counts(booked)),
             reliability["clock"],
+        ),
+        "booking_details": booking_details_section(
+            fetched(cancellation_origins(booked)), fetched(notice_counts(booked)), durations, reliability["clock"]
         ),
     }
 

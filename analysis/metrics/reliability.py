@@ -230,12 +230,18 @@ def double_booking_counts(sessions: Table, users: Table) -> Table:
     # session with every other one of its mentor would be quadratic.
     starts = recorded.group_by("mentor_id", "started_at").agg(ended_at=recorded.ended_at.max())
     earlier = ibis.window(group_by="mentor_id", order_by="started_at", preceding=(None, 1))
-    starts = starts.mutate(busy_until=starts.ended_at.max().over(earlier))
+    starts = starts.mutate(
+        busy_until=starts.ended_at.max().over(earlier),
+        next_start=starts.started_at.lead().over(group_by="mentor_id", order_by="started_at"),
+    )
     inside = starts.filter(starts.busy_until > starts.started_at).select("mentor_id", "started_at")
     double_booked = recorded.semi_join(inside, ["mentor_id", "started_at"])
+    # Few sessions have another one start inside: only these are joined with those that start inside.
+    outside = starts.filter(starts.next_start < starts.ended_at).select("mentor_id", "started_at")
 
     companies = users.filter(users.company_id != UNKNOWN).select("user_id", "company_id")
-    around = recorded.left_join(companies, "user_id").select(
+    around = recorded.semi_join(outside, ["mentor_id", "started_at"]).left_join(companies, "user_id")
+    around = around.select(
         "mentor_id",
         other_company="company_id",
         other_started_at="started_at",

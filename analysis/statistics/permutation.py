@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Literal
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,20 @@ _ROUNDING = 1e-12
 _ROUNDING_OF_SQUARES = 1e-9
 # Drawing mentor by mentor costs a tenth of drawing the number of mentors of each kind, for each of them.
 _COST_OF_KIND = 10
+
+P = TypeVar("P", float, np.ndarray)
+
+
+class PValues(NamedTuple, Generic[P]):
+    """How often a deal is at least as extreme as the observed one, by either statistic.
+
+    Attributes:
+        plain: by the difference of the rates of users.
+        standardised: by the difference divided by the standard error that it has if all mentors are alike.
+    """
+
+    plain: P
+    standardised: P
 
 
 def ways_to_deal(mentors_a: int, mentors_b: int) -> int:
@@ -101,8 +115,8 @@ def mentors_for_level(mentors_a: int, mentors_b: int, significance_level: float 
     raise AssertionError("unreachable")
 
 
-def permutation_p_value(events: np.ndarray, n: np.ndarray, is_a: np.ndarray, standardised: bool = False) -> float:
-    """The p-value of one set of mentors; it does not depend on their order.
+def permutation_p_value(events: np.ndarray, n: np.ndarray, is_a: np.ndarray) -> PValues[float]:
+    """The p-values of one set of mentors; they do not depend on their order.
 
     All ways to deal the groups are equally likely when the tier makes no difference (Fisher, The Design of
     Experiments (1935) chapter III; Pitman, Supplement to JRSS 4 (1937) 119-130). Where ways are drawn the
@@ -113,39 +127,39 @@ def permutation_p_value(events: np.ndarray, n: np.ndarray, is_a: np.ndarray, sta
     Args:
         events, n: of each mentor, whole numbers, every n above 0.
         is_a: which mentors are of group a; some must be, and some not.
-        standardised: which statistic, as in `permutation_p_values`.
 
     Raises:
         ValueError: there are more than three billion users.
     """
     kinds, kind = np.unique(np.stack([n, events]).astype(np.int64), axis=1, return_inverse=True)
     mentors, of_a = (np.bincount(which.ravel(), minlength=kinds.shape[1]) for which in (kind, kind.ravel()[is_a]))
-    return float(permutation_p_values(kinds[1][:, np.newaxis], kinds[0][:, np.newaxis], mentors, of_a, standardised)[0])
+    found = permutation_p_values(kinds[1][:, np.newaxis], kinds[0][:, np.newaxis], mentors, of_a)
+    return PValues(float(found.plain[0]), float(found.standardised[0]))
 
 
 def permutation_p_values(
-    events: np.ndarray, n: np.ndarray, mentors: np.ndarray, mentors_a: np.ndarray, standardised: bool = False
-) -> np.ndarray:
+    events: np.ndarray, n: np.ndarray, mentors: np.ndarray, mentors_a: np.ndarray
+) -> PValues[np.ndarray]:
     """The p-values of many sets of mentors at once, each a column.
 
-    The statistic is the difference of the rates of users. Under it all deals weigh the same, though those
-    that leave a group few users make larger differences by chance: where the mentors of one group have
-    far fewer users than those of the other the test rejects too often or too rarely
+    The plain statistic is the difference of the rates of users. Under it all deals weigh the same, though
+    those that leave a group few users make larger differences by chance: where the mentors of one group
+    have far fewer users than those of the other the test rejects too often or too rarely
     (benchmarks/calibration.md). Standardised, each difference is divided by the standard error that it has
     if all mentors are alike, rho being how alike users of a mentor are:
 
         variance of a rate = p (1 - p) sum of n (1 + (n - 1) rho) / N²,
 
-    with p and rho (`cluster_robust.intraclass_correlation`, bounded by 0 and 1) of all mentors, the same in every deal.
+    with p and rho (`cluster_robust.intraclass_correlation`, bounded by 0 and 1) of all mentors, the same in every
+    deal. Both see the same deals.
 
     Args:
         events, n: whole numbers, a row a kind of mentor and a column a set.
         mentors: how many mentors are of each kind.
         mentors_a: how many of them are in group a.
-        standardised: whether the difference is divided by its standard error.
 
     Returns:
-        One p-value a set.
+        One p-value a set, of either statistic.
 
     Raises:
         ValueError: there are more than three billion users.
@@ -154,21 +168,22 @@ def permutation_p_values(
     if 2 * mentors_a.sum() > mentors.sum():
         mentors_a = mentors - mentors_a
     dealt, rest = int(mentors_a.sum()), int((mentors - mentors_a).sum())
-    values = np.stack([events, n], axis=1)
-    if standardised:
-        rho = np.clip(intraclass_correlation(events, n, mentors[:, np.newaxis]), 0, 1)
-        values = np.stack([events, n, n * (1 + (n - 1) * np.nan_to_num(rho))], axis=1)
-    together = np.tensordot(mentors, values, 1)
+    rho = np.nan_to_num(np.clip(intraclass_correlation(events, n, mentors[:, np.newaxis]), 0, 1))
+    # Sums of whole numbers are exact in floating point, and its matrix product is the fast one.
+    values = np.stack([events, n, n * (1 + (n - 1) * rho)], axis=1)
+    observed, together = np.tensordot(mentors_a, values, 1)[np.newaxis], np.tensordot(mentors, values, 1)
     if together[1].max() > _MOST_USERS_AT_ALL:
-        raise ValueError(f"at most three billion users can be compared, got {together[1].max():,}")
-    compare = _is_as_large_standardised if standardised else _is_as_large
-    observed = np.tensordot(mentors_a, values, 1)[np.newaxis]
-    as_extreme = np.zeros(events.shape[1], dtype=np.int64)
+        raise ValueError(f"at most three billion users can be compared, got {together[1].max():,.0f}")
+    plain, standardised = np.zeros((2, events.shape[1]), dtype=np.int64)
     for totals in _totals_dealt(values, mentors, dealt):
-        as_extreme += compare(totals, observed, together).sum(axis=0)
+        plain += _is_as_large(*(counts[..., :2, :].astype(np.int64) for counts in (totals, observed, together))).sum(
+            axis=0
+        )
+        standardised += _is_as_large_standardised(totals, observed, together).sum(axis=0)
     if is_exact(dealt, rest):
-        return as_extreme / ways_to_deal(dealt, rest)
-    return (1 + as_extreme) / (1 + DRAWN)
+        ways = ways_to_deal(dealt, rest)
+        return PValues(plain / ways, standardised / ways)
+    return PValues((1 + plain) / (1 + DRAWN), (1 + standardised) / (1 + DRAWN))
 
 
 def _is_as_large(totals: np.ndarray, observed: np.ndarray, together: np.ndarray) -> np.ndarray:
@@ -221,12 +236,10 @@ def _totals_dealt(values: np.ndarray, mentors: np.ndarray, dealt: int) -> Iterat
         return
     random = np.random.default_rng(SEED)
     method: Literal["marginals", "count"] = "marginals" if _COST_OF_KIND * kinds < dealt else "count"
-    # Sums of whole numbers are exact in floating point, and its matrix product is the fast one.
-    floats = values.reshape(kinds, cells).astype(float)
     rows = max(1, _BLOCK // max(kinds, cells))
     for start in range(0, DRAWN, rows):
         drawn = random.multivariate_hypergeometric(mentors, dealt, min(rows, DRAWN - start), method=method)
-        yield (drawn.astype(float) @ floats).astype(values.dtype).reshape(-1, *columns)
+        yield (drawn.astype(float) @ values.reshape(kinds, cells)).reshape(-1, *columns)
 
 
 @lru_cache(maxsize=8)

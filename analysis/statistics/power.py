@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from scipy import optimize, special
+from scipy import special
+
+from analysis.statistics.roots import crossing
 
 
 def minimum_detectable_difference(
@@ -52,7 +54,7 @@ def minimum_detectable_difference(
     if highest == 0 or shortfall(highest) > 0:
         return None
     # With a base rate of 0 and no difference nothing varies, and the shortfall is zero there too.
-    return float(optimize.brentq(shortfall, 1e-12, highest, xtol=1e-12))
+    return crossing(shortfall, 1e-12, highest)
 
 
 def users_for_half_width(rate: float | None, half_width: float, confidence_level: float = 0.95) -> int | None:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
+
+from analysis.statistics.roots import crossing
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def conditional_odds_ratio(
         bound = 1.0
         while excess(-bound) > 0 or excess(bound) < 0:
             bound *= 2
-        return math.exp(optimize.brentq(excess, -bound, bound, xtol=1e-12))
+        return math.exp(crossing(excess, -bound, bound))
 
     tail = (1 - confidence_level) / 2
     at_least, at_most = counts >= events_a, counts <= events_a

@@ -14,6 +14,7 @@ import numpy as np
 
 from analysis.statistics.by_mentor import Counts, mentor_counts
 from analysis.statistics.permutation import (
+    PValues,
     is_exact,
     permutation_p_value,
     permutation_p_values,
@@ -23,7 +24,7 @@ from analysis.statistics.permutation import (
 # The number of events for a conclusion to fall is looked for this exactly where deals are drawn, by all events; else
 # so many numbers are tried at most, some at once, with so many mentors as the first to lose.
 _WITHIN = 0.01
-_MOST_TRIED, _TRIED_AT_ONCE, _MOST_FIRST = 1_000, 8, 10
+_MOST_TRIED, _TRIED_AT_ONCE, _MOST_FIRST = 1_000, 10, 10
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,11 @@ class TierLeftOut:
         users: of the tier.
         has_no_event: none of them had the event, while some user of another tier had.
         difference: of the rates without it, in fractions.
-        p_value: by mentor, without it.
+        p_value, p_value_standardised: by mentor, without it.
+        concluded: 1, -1 or 0 without it, as of `conclusion`; None where so few mentors are left that no p-value
+            could lie below the level.
         changes_conclusion: the conclusion at the level is another without it; None where it would have to
-            be, since so few mentors are left that no p-value could lie below the level.
+            be, since so few mentors are left.
     """
 
     tier: str
@@ -78,6 +81,8 @@ class TierLeftOut:
     has_no_event: bool
     difference: float | None
     p_value: float | None
+    p_value_standardised: float | None
+    concluded: int | None
     changes_conclusion: bool | None
 
     @property
@@ -231,7 +236,7 @@ def tiers_left_out(
     """
     groups = {"a": tiers_a, "b": tiers_b}
     whole = {group: [one for counts in tiers.values() for one in counts] for group, tiers in groups.items()}
-    concluded = conclusion(whole["a"], whole["b"], significance_level)
+    concluded_of_all = conclusion(whole["a"], whole["b"], significance_level)
     some_event = sum(events for counts in whole.values() for events, _ in counts) > 0
     found = []
     for group, tiers in groups.items():
@@ -245,6 +250,7 @@ def tiers_left_out(
             smallest = smallest_p_value(a.shape[1], b.shape[1])
             can_be_told = smallest is not None and smallest < significance_level
             p_values = _p_values(a, b)
+            concluded = _concluded(a, b, p_values, significance_level) if can_be_told else None
             found.append(
                 TierLeftOut(
                     tier,
@@ -252,8 +258,10 @@ def tiers_left_out(
                     users,
                     some_event and not sum(events for events, _ in counts),
                     _difference(a, b),
-                    p_values[0],
-                    _concluded(a, b, p_values, significance_level) != concluded if can_be_told else None,
+                    p_values.plain,
+                    p_values.standardised,
+                    concluded,
+                    None if concluded is None else concluded != concluded_of_all,
                 )
             )
     return found
@@ -269,7 +277,7 @@ def conclusion(counts_a: Counts, counts_b: Counts, significance_level: float = 0
     return _concluded(a, b, _p_values(a, b), significance_level) if a.size and b.size else 0
 
 
-def _concluded(a: np.ndarray, b: np.ndarray, p_values: tuple[float, float], significance_level: float) -> int:
+def _concluded(a: np.ndarray, b: np.ndarray, p_values: PValues[float], significance_level: float) -> int:
     if max(p_values) >= significance_level:
         return 0
     return 1 if _difference(a, b) > 0 else -1
@@ -279,11 +287,9 @@ def _difference(a: np.ndarray, b: np.ndarray) -> float:
     return float(a[0].sum() / a[1].sum() - b[0].sum() / b[1].sum())
 
 
-def _p_values(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """The plain one and the standardised one."""
+def _p_values(a: np.ndarray, b: np.ndarray) -> PValues[float]:
     events, n = np.hstack([a, b])
-    dealt = events, n, np.arange(n.size) < a.shape[1]
-    return permutation_p_value(*dealt), permutation_p_value(*dealt, standardised=True)
+    return permutation_p_value(events, n, np.arange(n.size) < a.shape[1])
 
 
 def _events_to_take(group: np.ndarray, other: np.ndarray, significance_level: float) -> int:
@@ -300,18 +306,19 @@ def _events_to_take(group: np.ndarray, other: np.ndarray, significance_level: fl
         before[order] = np.cumsum(events[order]) - events[order]
         left = events[:, np.newaxis] - np.clip(numbers - before[:, np.newaxis], 0, events[:, np.newaxis])
         changed = np.vstack([left, np.repeat(other[:1].T, numbers.size, axis=1)])
-        dealt = changed, np.broadcast_to(all_n, changed.shape), mentors, of_group
-        p_values = np.maximum(permutation_p_values(*dealt), permutation_p_values(*dealt, standardised=True))
+        p_values = np.maximum(*permutation_p_values(changed, np.broadcast_to(all_n, changed.shape), mentors, of_group))
         is_higher = left.sum(axis=0) * other[1].sum() > other[0].sum() * n.sum()
         has_fallen: np.ndarray = ~is_higher | (p_values >= significance_level)
         return has_fallen
 
     # Without any event left the group is not the higher one, so that all of them are always enough.
     if not is_exact(n.size, other.shape[1]):
+        # Dealing costs more than counting, so that every look deals for several numbers.
         holds, number = 0, total
         while number - holds > max(1, _WITHIN * total):
-            middle = (holds + number) // 2
-            holds, number = (holds, middle) if falls(np.array([middle]), 0)[0] else (middle, number)
+            bounds = np.unique(np.linspace(holds, number, _TRIED_AT_ONCE + 2).round().astype(int))
+            first = 1 + int(np.append(falls(bounds[1:-1], 0), True).argmax())
+            holds, number = int(bounds[first - 1]), int(bounds[first])
         return number
     # With few mentors the p-value goes up and down: every number is tried, some at once.
     numbers = np.arange(1, total + 1)[:: -(-total // _MOST_TRIED)]

@@ -8,6 +8,7 @@ from app import published
 from app.content import show_sections
 from app.sentences import page, verbatim
 from presentation.renderers.csv import csv_text
+from presentation.sections.booking_details import booking_details
 from presentation.sections.reliability import reliability, reliability_in_time
 from settings import Settings, load_settings
 
@@ -16,7 +17,7 @@ SHOWN_REJECTS = 1000
 
 @page
 def show() -> None:
-    show_sections("Reliability", reliability, reliability_in_time)
+    show_sections("Reliability", reliability, reliability_in_time, booking_details)
     _rejects(load_settings())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from presentation.content import Section
 from presentation.document import Row, is_full
 from presentation.sections.answer import answer, caveats
+from presentation.sections.booking_details import booking_details
 from presentation.sections.cohorts import cohorts
 from presentation.sections.definitions import definitions
 from presentation.sections.intent import intent
@@ -32,6 +33,7 @@ FURTHER: Sections = (
     sensitivity,
     robustness,
     reliability_in_time,
+    booking_details,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from presentation.content import Block, Column, Figure, Interval, Section, Table, written
@@ -107,17 +108,23 @@ def reliability_in_time(document: Row, _: Settings) -> Section:
         [
             "By week of the request. Within its control limits a week differs from the others by no more than chance; "
             "a week is judged once all of its bookings have had the time to become what is counted.",
-            *_untimed(document["reliability"]["clock"]),
+            *untimed(document["reliability"]["clock"]),
             *_alerts(part["control_charts"]),
             Figure("reliability_in_time", "Rates by week with their control limits", _described(part)),
             _weeks(part["weeks"]),
             *_delays(part["delays"]),
-            *_lead_times(part["cancellations_by_lead_time"]),
+            *cancellations(
+                "cancellations_by_lead_time",
+                "Cancellations by time since the request",
+                "lead_time",
+                part["cancellations_by_lead_time"],
+            ),
         ],
     )
 
 
-def _untimed(clock: list[Row]) -> list[str]:
+def untimed(clock: list[Row]) -> list[Block]:
+    """Which clocks of these are too coarse to measure hours from, as a sentence, if any is."""
     coarse = [row["event_type"] for row in clock if row["is_coarse"]]
     if not coarse:
         return []
@@ -181,9 +188,13 @@ def _delays(delays: list[Row]) -> list[Block]:
     return [Table("delays", "Hours from the request to its confirmation, and to the session", columns, rows)]
 
 
-def _lead_times(counts: list[Row]) -> list[Block]:
+def cancellations(name: str, caption: str, key: str, counts: list[Row], more: Sequence[Row] = ()) -> list[Block]:
+    """A table of cancelled bookings by `key`, if there are any; `more`: rows that only CSV has."""
     if not counts:
         return []
-    columns = [Column("time"), Column("cancelled", "count"), Column("of which rescheduled", "count")]
-    rows = [[row["lead_time"], row["cancelled"], row["rescheduled"]] for row in counts]
-    return [Table("cancellations_by_lead_time", "Cancellations by time since the request", columns, rows)]
+
+    def rows(some: Sequence[Row]) -> list[list[Any]]:
+        return [[row[key], row["cancelled"], row["rescheduled"]] for row in some]
+
+    columns = [Column(words(key)), Column("cancelled", "count"), Column("of which rescheduled", "count")]
+    return [Table(name, caption, columns, rows(counts), more=rows(more), which="the most frequent")]

@@ -33,8 +33,8 @@ LOADS = LoadHistory(
 )
 NAMES = [
     *("answer", "rebooking", "intent", "reliability", "caveats", "time_to_rebooking", "cohorts", "like_with_like"),
-    *("mentors", "pairs", "sensitivity", "robustness", "reliability_in_time", "definitions", "data_quality"),
-    "provenance",
+    *("mentors", "pairs", "sensitivity", "robustness", "reliability_in_time", "booking_details"),
+    *("definitions", "data_quality", "provenance"),
 ]
 
 

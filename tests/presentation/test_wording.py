@@ -13,8 +13,8 @@ from settings import load_settings
     ("p_value", "confidence_level", "said"),
     [
         (0.00001, 0.95, "it is very unlikely to be chance (p < 0.0001)"),
-        (0.02, 0.95, "it is unlikely to be chance (p = 0.02)"),
-        (0.02, 0.99, "it could well be chance (p = 0.02)"),
+        (0.02, 0.95, "it is unlikely to be chance (p = 0.020)"),
+        (0.02, 0.99, "it could well be chance (p = 0.020)"),
         (0.2, 0.95, "it could well be chance (p = 0.20)"),
         (0.2, 0.5, "it is unlikely to be chance (p = 0.20)"),
     ],

@@ -80,6 +80,18 @@ def test_maturity_and_outcomes_as_of_an_earlier_moment(data_folder, warehouse):
         assert row(document["reliability"]["tiers"], "Gold")["orphan"] == orphans
 
 
+def test_before_the_first_event_there_is_no_answer(data_folder, warehouse):
+    """Of a moment before any event "Yes: 61.9 %" was said, as if nothing had been asked."""
+    events = [event("1", timestamp="2023-02-01T10:00:00Z", event_type=START)]
+    run(warehouse, "refresh", "--data", str(data_folder(events=events)))
+    refused = run(warehouse, "answer", "--as-of", "2023-02-01T09:59:59Z", exit_code=1)
+    assert refused.stdout == ""
+    assert refused.stderr == (
+        "error: --as-of 2023-02-01T09:59:59Z lies before the first event; the first event is of 2023-02-01T10:00:00Z\n"
+    )
+    assert answer(warehouse, "--as-of", "2023-02-01T10:00:00Z")["parameters"]["as_of"] == "2023-02-01T10:00:00Z"
+
+
 def test_unknown_users_and_mentors_are_counted_and_told(data_folder, warehouse):
     events = [
         event("1", user_id=99, event_type=START),

@@ -9,6 +9,7 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from analysis.answer.schema.booking_details import BookingDetails
 from analysis.answer.schema.explanations import Cohorts, Confounding, Mentors, Pair, Power, TimeToRebooking
 from analysis.answer.schema.freshness import Freshness
 from analysis.answer.schema.rebooking import Intent, Rebooking, Sensitivity
@@ -77,6 +78,8 @@ class FullSections(TypedDict, total=False):
     """How wrong the comparison could be."""
     reliability_in_time: ReliabilityInTime
     """What became of the bookings week by week."""
+    booking_details: BookingDetails
+    """Who cancelled bookings, why and how late, and how long sessions took, where the events say so."""
 
 
 class Answer(FullSections):

@@ -119,6 +119,10 @@ class WithoutTier(OfTier):
     """Of the rates without it; null where a group is empty."""
     p_value: PValue | None
     """Without it; null where the difference is."""
+    p_value_standardised: PValue | None
+    """The same with the difference divided by its standard error; null where the difference is."""
+    conclusion: Conclusion
+    """What the comparison without it shows of group a."""
     changes_conclusion: bool | None
     """The conclusion is another without it; null where so few mentors are left that none could be drawn."""
     carries_difference: bool

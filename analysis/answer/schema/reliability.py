@@ -211,15 +211,20 @@ class Delay(TypedDict):
     """From the request to the session that it led to."""
 
 
-class CancellationsOfLeadTime(TypedDict):
-    """The cancelled bookings that were cancelled so soon after the request."""
+class Cancellations(TypedDict):
+    """Some of the cancelled bookings."""
 
-    lead_time: str
-    """The time from the request to its cancellation: `under 1 hour`, `1 to 24 hours`, `1 to 3 days`, `over 3 days`."""
     cancelled: Count
     """Bookings cancelled."""
     rescheduled: Count
     """Those of them that another request took the place of."""
+
+
+class CancellationsOfLeadTime(Cancellations):
+    """The cancelled bookings that were cancelled so soon after the request."""
+
+    lead_time: str
+    """The time from the request to its cancellation: `under 1 hour`, `1 to 24 hours`, `1 to 3 days`, `over 3 days`."""
 
 
 class ReliabilityInTime(TypedDict):
