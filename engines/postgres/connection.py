@@ -47,7 +47,7 @@ def libraries() -> tuple[Any, Any]:
         reason = str(error).splitlines()[0]
         raise SettingsError(
             f"the gateway postgres needs psycopg and psycopg2 ({reason}); "
-            "run: python -m pip install 'mentor-analytics[postgres]'"
+            "run: python -m pip install -r requirements-postgres.lock (or: 'mentor-analytics[postgres]')"
         ) from None
     return psycopg2, psycopg
 

@@ -67,7 +67,7 @@ def test_packages_that_are_missing(run, monkeypatch, library):
     monkeypatch.setitem(sys.modules, library, None)
     for command in COMMANDS:
         error = error_of(run, *command)
-        assert error.endswith("run: python -m pip install 'mentor-analytics[postgres]'")
+        assert "run: python -m pip install -r requirements-postgres.lock (or: 'mentor-analytics[postgres]')" in error
 
 
 def test_a_server_that_is_too_old(run, monkeypatch):
