@@ -16,7 +16,7 @@ app: $(VENV)/.app
 
 test: $(VENV)/.dev lint
 	$(BIN)/sqlmesh test
-	$(BIN)/pytest -n 3 --dist loadgroup
+	$(BIN)/pytest -n 3
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

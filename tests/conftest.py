@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,9 @@ from settings import load_settings
 
 # SQLMesh would fork a process a core to render the models, in each of the tests that run at once on these cores.
 os.environ.setdefault("MAX_FORK_WORKERS", "1")
+
+# Folders whose tests share servers: databases and a JVM, a browser and the application.
+SERVERS = ("tests/engines/", "tests/browser/")
 
 # Property tests draw so many times their usual number of cases: for long runs by hand.
 EXAMPLES_FACTOR = int(os.environ.get("MENTOR_TEST_EXAMPLES_FACTOR", "1"))
@@ -73,6 +77,18 @@ def _nobody_is_notified(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytes
     no_file = tmp_path_factory.getbasetemp() / "no.env"
     no_file.touch()
     monkeypatch.setenv("SQLMESH_DOTENV_PATH", str(no_file))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests that start a server each go to one worker; all others to the one that is free."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneWorkerForServers(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((folder for folder in SERVERS if nodeid.startswith(folder)), nodeid)
+
+    return OneWorkerForServers(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,8 +20,6 @@ from macros.timestamps import utc_timestamp
 from tests import reference
 from tests.engines.population import PROPERTIES
 
-pytestmark = pytest.mark.xdist_group("engines")
-
 Run = Callable[[str], list[tuple]]
 DAYS = ["2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "2023-04-30", "2023-04-31", "2023-12-31", "2023-13-01"]
 TIMES = ["", "T10:00", "t23:59:59", " 00:00:00.5", "T12:30:15,123456789", "T24:00", "T10:60", "T10"]

@@ -24,8 +24,6 @@ from tests import test_metrics, test_session_metrics
 from tests.engines.comparison import assert_same_rows
 from tests.engines.marts import connected, marts_of
 
-pytestmark = pytest.mark.xdist_group("engines")
-
 DEFAULT_MINUTES = 30
 EARLIER_DAYS = 40
 # What Ibis does not do with Polars, and stays: a window looks back at the request before, and at the sessions that

@@ -14,7 +14,6 @@ from tests.engines.building import (
 from tests.engines.comparison import assert_same_rows
 
 # One worker starts the engines.
-pytestmark = pytest.mark.xdist_group("engines")
 
 
 def test_the_population_has_what_may_differ(days):
