@@ -268,8 +268,8 @@ def test_any_order_gives_what_a_rebuild_gives():
     run_state_machine_as_test(
         AnyOrder,
         settings=settings(
-            max_examples=2 * EXAMPLES_FACTOR,
-            stateful_step_count=10,
+            max_examples=EXAMPLES_FACTOR,
+            stateful_step_count=12,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
