@@ -16,7 +16,7 @@ app: $(VENV)/.app
 
 test: $(VENV)/.dev lint
 	$(BIN)/sqlmesh test
-	$(BIN)/pytest -n 3
+	$(BIN)/pytest -n 4
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
