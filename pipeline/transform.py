@@ -130,10 +130,14 @@ def transform(state: State, environment: str, on_step: Callable[[str], None], ru
             is_done = _run(state, config, environment, is_later=True)
             stands = _stands(state, environment)
             if is_done and stands.can_catch_up:
-                raise TransformError(
-                    f"SQLMesh ran {environment} and it is behind all the same; to build its facts anew run: "
-                    f"sqlmesh plan {environment} --restate-model marts.fct_bookings --restate-model marts.fct_sessions"
+                # Where prod has moved on to other versions, SQLMesh may evaluate copies that another one does not show.
+                anew = (
+                    "build its facts anew run: sqlmesh plan prod --restate-model marts.fct_bookings "
+                    "--restate-model marts.fct_sessions"
+                    if environment == "prod"
+                    else f"make it anew run: sqlmesh invalidate {environment}, then {plan_command(environment)}"
                 )
+                raise TransformError(f"SQLMesh ran {environment} and it is behind all the same; to {anew}")
     except (SQLMeshError, state.error) as error:
         raise TransformError(_one_line(console, str(error))) from None
     if not is_done:
