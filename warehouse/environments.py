@@ -40,7 +40,7 @@ class Environment:
         reports_are_behind: a report was built before a load that the facts and dimensions hold.
         stale_dimensions: the dimensions whose rows are of an earlier definition than the one that was planned last.
         shares_dimensions: its users and mentors are those of prod, which SQLMesh brings forward with prod alone.
-        is_promoted: prod has a table of which this one shows a copy of its own, which SQLMesh brings forward no more.
+        is_stranded: SQLMesh brings forward other tables than those that it shows, so that it has to be made anew.
         settings: what its facts and reports were built with, by the names of settings.toml.
         definitions: the checksums of the metrics that its reports were built with, by module.
     """
@@ -52,7 +52,7 @@ class Environment:
     reports_are_behind: bool
     stale_dimensions: list[str]
     shares_dimensions: bool
-    is_promoted: bool
+    is_stranded: bool
     settings: dict[str, Any]
     definitions: dict[str, str]
 
@@ -67,7 +67,7 @@ class Environment:
         return (
             self.is_behind
             and self.shares_dimensions
-            and not self.is_promoted
+            and not self.is_stranded
             and not self.reports_are_behind
             and self.taken_in["waiting_events"] == 0
         )
@@ -75,12 +75,12 @@ class Environment:
     @property
     def can_catch_up(self) -> bool:
         """Whether it is behind and a run of its own helps."""
-        return self.is_behind and not self.waits_for_prod and not self.is_promoted
+        return self.is_behind and not self.waits_for_prod and not self.is_stranded
 
     @property
     def catch_up_commands(self) -> str:
         """What brings it up to date."""
-        if self.is_promoted:
+        if self.is_stranded:
             return f"sqlmesh invalidate {self.name}, then {plan_command(self.name)}"
         return f"{COMMAND} transform --env {'prod' if self.waits_for_prod else self.name}"
 
@@ -233,7 +233,7 @@ def read_environment(reader: Reader, name: str) -> Environment:
         taken_in,
         reports_are_behind,
         sorted(dimension for dimension, checksum in evaluated if planned[dimension] != checksum),
-        *_shared_with_prod(reader, name),
+        *_standing_to_prod(reader, name, planned),
         {setting: json.loads(value) for setting, value in settings},
         definitions,
     )
@@ -334,20 +334,40 @@ def _waiting_states(reader: Reader, environment: str) -> set[int]:
     return waiting
 
 
-def _shared_with_prod(reader: Reader, environment: str) -> tuple[bool, bool]:
-    """Whether its users and mentors are prod's, and whether a table of its own is the copy of one that prod has by now.
+def _standing_to_prod(reader: Reader, environment: str, planned: dict[str, str]) -> tuple[bool, bool]:
+    """Whether its users and mentors are prod's, and whether its own run writes tables that it does not show.
 
-    SQLMesh gives an environment copies, named `TABLE__dev`, of what may not be deployed as it is. Once the same
-    version is promoted, it evaluates the table alone, and the views of the environment stay where they are.
+    SQLMesh gives an environment copies, named `TABLE__dev`, of what may not be deployed as it is. It writes the table
+    alone once that version is promoted, and the copy alone once prod has another version of users or mentors; the
+    views of the environment stay where they are.
+
+    Args:
+        planned: the checksums of the definitions of users and mentors that the environment was planned with.
     """
     if environment == "prod":
         return False, False
     in_prod, own = (_tables(reader, name) for name in ("prod", environment))
-    dimensions = ("dim_users", "dim_mentors")
-    return (
-        all(own.get(name) == in_prod.get(name) for name in dimensions),
-        any(table == f"{in_prod.get(name)}__dev" for name, table in own.items()),
+    shares_dimensions = all(own[name] == in_prod.get(name) for name in ("dim_users", "dim_mentors"))
+    is_promoted = any(table == f"{in_prod.get(name)}__dev" for name, table in own.items())
+    is_overtaken = shares_dimensions and (
+        planned.items() - reader.rows("SELECT module, checksum FROM reference.definitions")
+        or any(_has_newer_copy(reader, own[report]) for report in _REPORTS)
     )
+    return shares_dimensions, is_promoted or bool(is_overtaken)
+
+
+def _has_newer_copy(reader: Reader, table: str) -> bool:
+    """Whether SQLMesh has brought forward the copy of a table instead, as it does without a change of a definition."""
+    schema_name, name = table.split(".")[-2:]
+    if (schema_name, f"{name}__dev") not in reader.tables():
+        return False
+    try:
+        ((newest, copied),) = reader.rows(
+            f"SELECT (SELECT MAX(load_id) FROM {table}), (SELECT MAX(load_id) FROM {table}__dev)"
+        )
+    except WarehouseError:  # who may read the views alone is told by those who run it
+        return False
+    return copied is not None and (newest is None or newest < copied)
 
 
 def _tables(reader: Reader, environment: str) -> dict[str, str]:

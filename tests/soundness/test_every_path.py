@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,15 @@ def came_back(users: range, mentor: str = "M-1") -> list[dict]:
         for user in users
         for day in (1, 11)
     ]
+
+
+def with_m_2_as_gold(folder: Path) -> Path:
+    """A copy of the models in which one mentor has another tier than the sheet says."""
+    copy_of_models(folder)
+    model = folder / "models" / "staging" / "stg_mentors.sql"
+    change = "CASE WHEN mentor_id = 'M-2' THEN 'Gold' ELSE tier END::TEXT AS tier"
+    model.write_text(model.read_text().replace("  tier::TEXT AS tier", f"  {change}"))
+    return folder
 
 
 @pytest.fixture
@@ -241,10 +251,7 @@ def test_an_environment_whose_own_tables_were_promoted_says_that_it_has_to_be_ma
     bare.ingest(came_back(range(1, 3)))
     bare.plan()
     # Facts read the mentors, whose kind is forward-only: what depends on them gets a copy in dev.
-    bare.root = copy_of_models(tmp_path / "edited")
-    model = bare.root / "models" / "staging" / "stg_mentors.sql"
-    change = "CASE WHEN mentor_id = 'M-2' THEN 'Gold' ELSE tier END::TEXT AS tier"
-    model.write_text(model.read_text().replace("  tier::TEXT AS tier", f"  {change}"))
+    bare.root = with_m_2_as_gold(tmp_path / "edited")
     bare.changes = {"default_session_minutes": 45}
     bare.plan("dev")
     bare.plan("prod")
@@ -264,14 +271,45 @@ def test_an_environment_whose_own_tables_were_promoted_says_that_it_has_to_be_ma
     assert bare.environment("dev").taken_in["waiting_events"] == 0
 
 
+@pytest.mark.parametrize("is_taken_back", [False, True])
+def test_an_environment_whose_mentors_prod_has_changed_says_that_it_has_to_be_made_anew(bare, tmp_path, is_taken_back):
+    """Its run writes copies of its reports that it does not show: it was behind, and said to run it, for ever."""
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    bare.plan("dev")
+    root, bare.root = bare.root, with_m_2_as_gold(tmp_path / "edited")
+    bare.plan("prod")
+    if is_taken_back:
+        # The models are those of dev again, and SQLMesh's version of them is another one.
+        bare.root = root
+        bare.plan("prod")
+    assert not bare.environment("dev").is_behind
+    bare.ingest(came_back(range(1, 5)))
+    environment = bare.environment("dev")
+    assert environment.is_behind
+    anew = "to catch up run: sqlmesh invalidate dev, then sqlmesh plan dev"
+    if not is_taken_back:
+        assert anew in answer(bare.file, "--env", "dev")["warnings"][0]
+    transformed = run(bare.file, "transform", "--env", "dev").stderr
+    assert anew in transformed
+    assert "up to date" not in transformed
+    assert anew in answer(bare.file, "--env", "dev")["warnings"][0]
+    bare.invalidate("dev")
+    bare.plan("dev")
+    bare.run("prod")
+    assert not bare.environment("dev").is_behind
+    bare.ingest(came_back(range(1, 7)))
+    assert anew not in answer(bare.file, "--env", "dev")["warnings"][0]
+    bare.run("dev")
+    assert not bare.environment("dev").is_behind
+    assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (6, 6)
+
+
 def test_a_promoted_change_of_a_dimension_shows_after_a_run_and_is_told_of_until_then(bare, tmp_path):
     """Every load was held, so `transform` said "nothing new" and ran nothing; and no answer said so."""
     bare.ingest(came_back(range(1, 5)))
     bare.plan()
-    root, edited = bare.root, copy_of_models(tmp_path / "edited")
-    model = edited / "models" / "staging" / "stg_mentors.sql"
-    change = "CASE WHEN mentor_id = 'M-2' THEN 'Gold' ELSE tier END::TEXT AS tier"
-    model.write_text(model.read_text().replace("  tier::TEXT AS tier", f"  {change}"))
+    root, edited = bare.root, with_m_2_as_gold(tmp_path / "edited")
     paths = {
         "transform": lambda: run(bare.file, "transform"),
         "refresh": lambda: run(bare.file, "refresh", "--data", str(bare.data)),
