@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The revision a change is compared with.
 BASE ?= origin/main
 
-.PHONY: answer app test lint lock clean plan-pr promote close-pr
+.PHONY: answer app test lint format hooks lock clean plan-pr promote close-pr upgrade
 
 answer: $(VENV)/.runtime
 	$(BIN)/python cli.py refresh
@@ -19,11 +19,15 @@ test: $(VENV)/.dev lint
 	$(BIN)/pytest -n 4
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/sqlmesh format --check
-	$(BIN)/sqlmesh lint
+	$(BIN)/pre-commit run --all-files
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlmesh format
+
+hooks: $(VENV)/.dev
+	$(BIN)/pre-commit install
 
 plan-pr: $(VENV)/.runtime
 	BIN=$(BIN) .ci/pull_request plan $(PR) $(BASE)
@@ -34,12 +38,15 @@ promote: $(VENV)/.runtime
 close-pr: $(VENV)/.runtime
 	BIN=$(BIN) .ci/pull_request close $(PR)
 
-lock:
-	uv pip compile pyproject.toml --universal --extra dev --generate-hashes --no-emit-index-url --no-annotate --upgrade -q -o requirements-dev.lock
-	uv pip compile pyproject.toml --universal -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements.lock
-	uv pip compile pyproject.toml --universal --extra app -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-app.lock
-	uv pip compile pyproject.toml --universal --extra postgres -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-postgres.lock
-	uv pip compile pyproject.toml --universal --extra spark -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-spark.lock
+upgrade: $(VENV)/.dev
+	BIN=$(BIN) .ci/upgrade
+
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile pyproject.toml --universal --extra dev --generate-hashes --no-emit-index-url --no-annotate --upgrade -q -o requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml --universal -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --universal --extra app -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-app.lock
+	$(BIN)/uv pip compile pyproject.toml --universal --extra postgres -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-postgres.lock
+	$(BIN)/uv pip compile pyproject.toml --universal --extra spark -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-spark.lock
 
 clean:
 	rm -rf $(VENV) .next .previous .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis logs warehouse.duckdb*

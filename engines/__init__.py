@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 from engines.protocol import Engine
+from errors import SettingsError
 from settings import Settings
 
 
 def engine_of(settings: Settings) -> Engine:
-    """The engine that the setting `gateway` names; what it needs is imported now, and of no other engine."""
+    """The engine that the setting `gateway` names; what it needs is imported now, and of no other engine.
+
+    Raises:
+        SettingsError: this is Windows, whose files cannot be replaced while somebody reads them.
+    """
+    if sys.platform == "win32":
+        raise SettingsError("mentor-analytics runs on Linux and macOS; on Windows run it in WSL 2")
     if settings.gateway == "postgres":
         from engines.postgres import Postgres
 

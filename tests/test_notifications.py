@@ -22,7 +22,7 @@ from settings import PROJECT_ROOT, load_settings
 from tests.conftest import event
 from tests.processes import Command
 
-SECRET = "T0-secret-path"
+SECRET = "T0-secret-path"  # pragma: allowlist secret
 PLATINUM = "mentor_id,tier,hourly_rate\nM-1,Platinum,200\n"
 
 

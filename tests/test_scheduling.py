@@ -111,7 +111,9 @@ def test_crontab_fields_are_in_range():
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_may_only_read_and_pin_their_actions(path):
     workflow = YAML(typ="safe").load(path)
-    assert workflow["permissions"] == {"contents": "read"}
+    may_write = path.name == "release.yml"  # started by a tag alone, which takes the right to push
+    assert workflow["permissions"] == {"contents": "write" if may_write else "read"}
+    assert not may_write or workflow["on"] == {"push": {"tags": ["v*"]}}
     for job in workflow["jobs"].values():
         assert job["timeout-minutes"] <= 60
     for step in workflow_steps(path):

@@ -25,7 +25,7 @@ _NOTICE_THE_KILLED = "SET client_connection_check_interval = '5s'"
 _LOST = ("57P01", "57P02", "57P03", "08000", "08003", "08006")
 _UNKNOWN_NAMES = ("42P01", "42703", "3F000")
 _CONNECTING = {
-    "password": "give the password by PGPASSWORD or in the file ~/.pgpass",
+    "password": "give the password by PGPASSWORD or in the file ~/.pgpass",  # pragma: allowlist secret
     "no pg_hba.conf entry": "let this user and host in by the server's pg_hba.conf",
     "permission denied for database": "have its owner grant CONNECT",
     "database": "create it (createdb), or name another by PGDATABASE",
