@@ -64,10 +64,16 @@ def rebooking_sentence(document: Row, approach: str) -> str:
     a, b = part["groups"]
     compared, window = part["comparison"], document["parameters"]["window_days"]
     names, conclusion = group_names(document), compared["conclusion"]
-    if conclusion == "no_data":
-        return f"There are no users to compare {names[0]} with {names[1]}."
     within = "at any later time" if window is None else f"within {count_of(window, 'day')}"
     rate_a, rate_b = written("rate", a["rate"]), written("rate", b["rate"])
+    if conclusion == "no_data":
+        if not (a["users"] or b["users"]):
+            return f"There are no users to compare {names[0]} with {names[1]}."
+        there, value, missing = (names[0], rate_a, names[1]) if a["users"] else (names[1], rate_b, names[0])
+        return (
+            f"Not settled: {value} of {there} users rebook {within}, and there are no {missing} users to compare "
+            "them with."
+        )
     rates = f"{rate_a} of {names[0]} users rebook {within}, {rate_b} of {names[1]} users"
     if conclusion == "too_few_mentors":
         mentors = f"{compared['group_a_mentors']} against {compared['group_b_mentors']} mentors"
