@@ -101,7 +101,7 @@ def _still_open(document: Row, approach: str) -> str:
     names = [name for row, name in groups if row["may_yet_rebook"] and not row["mature_users"]]
     if window is None or not names:
         return ""
-    whole = f"the whole {count_of(window, 'day')}"
+    whole = "the whole day" if window == 1 else f"the whole {count_of(window, 'day')}"
     return f"; no {' or '.join(names)} user has been observed for {whole} yet, so more may rebook"
 
 
@@ -192,7 +192,9 @@ def _lies_in(without_tier: list[Row]) -> list[str]:
             remains = f"the difference is not shown ({left}, {value})"
         else:
             remains = f"{left} remain ({value})"
-        if row["nobody_returns"]:
+        if row["nobody_returns"] and row["users"] == 1:
+            found.append(f"the one {row['tier']} user does not rebook, and without that one {remains}")
+        elif row["nobody_returns"]:
             found.append(f"none of {row['users']:,} {row['tier']} users rebook, and without them {remains}")
         else:
             found.append(f"without {row['tier']} {remains}")
