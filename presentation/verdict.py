@@ -117,7 +117,7 @@ def reliability_sentence(document: Row) -> str:
             "" if part["verdict"] == "not_settled" else "not settled: ",
             [check for check in deciding if check["status"] == "not_settled"],
         ),
-        ("no data on ", [check for check in deciding if check["status"] == "no_data"]),
+        ("no data on ", [check for check in part["checks"] if check["status"] == "no_data"]),
         (
             "not decisive: ",
             [check for check in part["checks"] if not check["decides"] and check["status"] in ("warn", "not_settled")],

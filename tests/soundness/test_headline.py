@@ -138,3 +138,11 @@ def test_one_user_and_one_day_are_told_in_the_singular(connection):
     assert "The one Bronze user does not rebook, and without that one +" in headline(document)
     early = document_of(connection, filled(counted(CLEAR), until=0.5), full=False, rebooking_window_days=1)
     assert "has been observed for the whole day yet" in headline(early)
+
+
+def test_every_check_that_is_not_a_pass_is_named(connection):
+    """Of double bookings nothing was said where no session has a recorded end."""
+    sessions = [row | {"is_duration_estimated": True} for row in counted(CLEAR)]
+    said = headline(document_of(connection, filled(sessions), full=False))
+    assert "too many sessions without a recorded end, 100.0 %" in said
+    assert said.endswith("; no data on requests never answered, no-shows, cancellations and double bookings.")
