@@ -69,9 +69,9 @@ def rebooking_sentence(document: Row, approach: str) -> str:
     if conclusion == "no_data":
         if not (a["users"] or b["users"]):
             return f"There are no users to compare {names[0]} with {names[1]}."
-        there, value, missing = (names[0], rate_a, names[1]) if a["users"] else (names[1], rate_b, names[0])
+        there, known, missing = (names[0], rate_a, names[1]) if a["users"] else (names[1], rate_b, names[0])
         return (
-            f"Not settled: {value} of {there} users rebook {within}, and there are no {missing} users to compare "
+            f"Not settled: {known} of {there} users rebook {within}, and there are no {missing} users to compare "
             "them with."
         )
     rates = f"{rate_a} of {names[0]} users rebook {within}, {rate_b} of {names[1]} users"
