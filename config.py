@@ -58,6 +58,8 @@ def build_config(settings: Settings, root: Path = PROJECT_ROOT) -> Config:
             "definitions": checksums() | dimensions,
             "dimension_definitions": dimensions,
         },
+        # The lock files say what is needed; to find it out takes a search of all that is installed, with each plan.
+        infer_python_dependencies=False,
         # Every environment has a view of every model, so that it can be asked the whole question.
         plan=PlanConfig(include_unmodified=True),
         linter=LinterConfig(
