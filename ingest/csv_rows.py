@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from itertools import chain, islice
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow
 
 from errors import SourceError
-from ingest.source_files import shown
+from ingest.source_files import check_columns, shown
 
 _BATCH_RECORDS = 50_000
 _CHUNK_CHARACTERS = 1 << 22
@@ -83,14 +84,17 @@ def load_csv(
     connection: duckdb.DuckDBPyConnection,
     path: Path,
     required: tuple[str, ...],
-    optional: tuple[str, ...],
+    names: Mapping[str, str | None],
     number: int,
 ) -> list[str]:
     """Make the temporary view `source_rows_NUMBER`: one row a record, the header left out.
 
     Its columns are `position` in the file, from 1, `raw_text`, `unreadable` (why the record has no
-    values, or null) and the texts of the required and optional columns, all null where the record
-    has not one value a column.
+    values, or null) and the texts of the columns, all null where the record has not one value a column.
+
+    Args:
+        required: the columns that the file must have, by our names.
+        names: those of the file, by ours; None: it has no such column.
 
     Returns:
         The columns of the file that are not loaded.
@@ -98,14 +102,17 @@ def load_csv(
     Raises:
         SourceError: a required column is missing, or a column is named twice.
     """
-    wanted = (*required, *optional)
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    wanted = {ours: theirs and theirs.lower() for ours, theirs in names.items()}
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
         rows = batches(file)
         empty_file: Batch = ([""], [[]])
         first_batch = next(rows, empty_file)
-        first, names = first_batch[0].pop(0), first_batch[1].pop(0)
-        header = [name.strip().lower() for name in (first.split(",") if names is None else names)]
-        _check_header(path, header, required)
+        first, fields_of_first = first_batch[0].pop(0), first_batch[1].pop(0)
+        header = [name.strip().lower() for name in (first.split(",") if fields_of_first is None else fields_of_first)]
+        check_columns(path, header, {ours: wanted[ours] for ours in required})
+        twice = sorted({name for name in header if name and header.count(name) > 1})
+        if twice:
+            raise SourceError(f"{path} names the column {shown(', '.join(twice), 200)} twice")
         connection.execute(
             f"CREATE TEMP TABLE csv_records_{number} (position BIGINT, raw_text VARCHAR, quoted VARCHAR[])"
         )
@@ -124,7 +131,8 @@ def load_csv(
             connection.execute(f"INSERT INTO csv_records_{number} SELECT * FROM csv_batch")
             connection.unregister("csv_batch")
     values = "".join(
-        f", {f'field[{header.index(name) + 1}]' if name in header else 'NULL::VARCHAR'} AS {name}" for name in wanted
+        f", {f'field[{header.index(theirs) + 1}]' if theirs in header else 'NULL::VARCHAR'} AS {ours}"
+        for ours, theirs in wanted.items()
     )
     connection.execute(f"""
         CREATE TEMP VIEW source_rows_{number} AS
@@ -137,13 +145,5 @@ def load_csv(
         SELECT position, raw_text, CASE WHEN field IS NULL THEN 'unreadable_line' END AS unreadable{values}
         FROM readable
     """)
-    return [name or f"column {place}" for place, name in enumerate(header, start=1) if name not in wanted]
-
-
-def _check_header(path: Path, header: list[str], required: tuple[str, ...]) -> None:
-    missing = [name for name in required if name not in header]
-    if missing:
-        raise SourceError(f"{path} lacks the column {', '.join(missing)} (found: {shown(', '.join(header), 200)})")
-    twice = sorted({name for name in header if name and header.count(name) > 1})
-    if twice:
-        raise SourceError(f"{path} names the column {shown(', '.join(twice), 200)} twice")
+    taken = set(wanted.values())
+    return [name or f"column {place}" for place, name in enumerate(header, start=1) if name not in taken]

@@ -11,6 +11,7 @@ from engines import engine_of
 from engines.protocol import State
 from errors import WarehouseError
 from ingest.load import Load, ingest_sources, unchanged_loads
+from ingest.mapping import read_mapping
 from ingest.sources import Sources, find_sources
 from pipeline.interruption import begin_publishing
 from pipeline.run_log import Run
@@ -33,13 +34,14 @@ def refresh(run: Run, say: Say, on_step: Say) -> list[str]:
         That the environment's newest event was too old when the run began, as one line, if it was.
 
     Raises:
+        SettingsError: the mapping of the sources says something that is not allowed.
         SourceError: a file cannot be read as a whole.
         WarehouseError: the warehouse is in use, or cannot be written.
         TransformError: a model or a blocking audit failed.
     """
     settings, environment = run.settings, run.environment
     on_step("reading the files")
-    sources = find_sources(run.data) if run.data else []
+    sources = find_sources(run.data, read_mapping(settings.sources)) if run.data else []
     run.files = [{"file": str(file.path), "checksum": file.checksum} for _, file in sources]
     known = unchanged_loads(settings, sources)
     stands = None
