@@ -96,6 +96,34 @@ def _work(command: str, settings: Settings, data: Path | None, environment: str 
         hold(STALE, stale)
 
 
+@cli.command("check")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--examples",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="How many rejected rows to show for each file and reason; 0: no row's text leaves the file.",
+)
+@click.option("--format", "output", type=click.Choice(["table", "json"]), default="table")
+@click.pass_context
+def check_command(context: click.Context, folder: Path | None, examples: int, output: str) -> None:
+    """What loading the files of FOLDER would make of them, and what they do not tell; touches no warehouse.
+
+    FOLDER is that of --data. Exits with 1 where they would not be loaded.
+    """
+    from dataclasses import asdict
+
+    from ingest.check import check_folder
+    from presentation import listings
+
+    settings: Settings = context.obj
+    found = check_folder(settings, absolute(folder) or settings.data, examples)
+    click.echo(listings.check(asdict(found), output))
+    if not found.would_load:
+        context.exit(1)
+
+
 @cli.command("ingest")
 @data_option
 @timeout_option

@@ -48,6 +48,16 @@ class Load:
     outcome: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def sentence(self) -> str:
+        """What became of the file's rows."""
+        if self.outcome == "unchanged":
+            return "unchanged since its last load"
+        return (
+            f"{self.rows_read:,} rows read = {self.rows_loaded:,} loaded + {self.rows_known:,} known "
+            f"+ {self.rows_duplicate:,} duplicates + {self.rows_rejected:,} rejected"
+        )
+
 
 def unchanged_loads(settings: Settings, sources: Sources) -> list[Load]:
     """The loads of files that the warehouse all knows already; empty as soon as one is new.

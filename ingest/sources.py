@@ -206,6 +206,19 @@ MENTORS = Source(
     refuse=_refuse_incomplete_sheet,
     notes=_notes_on_mentors,
 )
+
+
+def _unknown_types(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute("""
+        SELECT event_type, COUNT(*) FROM normalised WHERE reason = 'unknown_event_type'
+        GROUP BY event_type ORDER BY COUNT(*) DESC, event_type
+    """).fetchall()
+    if not rows:
+        return []
+    named = ", ".join(f"{shown(event_type)} ({count:,})" for event_type, count in rows[:5])
+    return [f"event types that are not known: {named}{', …' if len(rows) > 5 else ''}"]
+
+
 EVENTS = Source(
     contract=contract.EVENTS,
     columns=tuple("occurred_at" if field.name == "timestamp" else field.name for field in contract.EVENTS.fields),
@@ -214,6 +227,7 @@ EVENTS = Source(
     known="SELECT * FROM raw.booking_events SEMI JOIN normalised USING (event_id)",
     has_states=False,
     conflict="conflicting_event_id",
+    notes=_unknown_types,
 )
 SOURCES = {source.name: source for source in (USERS, MENTORS, EVENTS)}
 
@@ -246,7 +260,8 @@ def find_source(source: Source, data: Path, mappings: Mappings) -> Sources:
     paths, others = files_of(source, data, mappings)
     for path in paths:
         _refuse_strange_name(path)
-        _refuse_shared(path, data, mappings)
+    if mappings:
+        _refuse_shared(paths, _matched(data, mappings))
     found = [(mapped, _with_names(inspect_file(path), mapping)) for path in paths]
     if others:
         names = ", ".join(shown(path.name) for path in others)
@@ -266,7 +281,7 @@ def files_of(source: Source, data: Path, mappings: Mappings) -> tuple[list[Path]
     if not mapping or not mapping.files:
         if source is EVENTS:
             return find_event_files(data)
-        return [data / USUAL_FILES[source.name]], []
+        return [data / name for name in _USUAL_PATTERNS[source.name]], []
     paths = sorted({path for pattern in mapping.files for path in _matches(data, pattern)})
     patterns = " and ".join(repr(pattern) for pattern in mapping.files)
     where = f"{mapping.written_at.name.split('#')[0]}, [{source.name}] files = {patterns}"
@@ -284,34 +299,46 @@ def files_of(source: Source, data: Path, mappings: Mappings) -> tuple[list[Path]
     return paths, []
 
 
-USUAL_FILES = {"users": USERS_FILE, "mentors": MENTORS_FILE}
+_USUAL_PATTERNS = {
+    "users": (USERS_FILE,),
+    "mentors": (MENTORS_FILE,),
+    "booking_events": tuple(f"{EVENTS_NAME}{place}{suffix}" for place in ("", "/*") for suffix in EVENT_SUFFIXES),
+}
 
 
-def patterns_of(path: Path, data: Path, mappings: Mappings) -> list[str]:
-    """What of the mapping and of the usual names matches a file of a data folder, source by source."""
-    found = []
+def _matched(data: Path, mappings: Mappings) -> dict[Path, list[str]]:
+    """The files of a data folder that patterns of the mapping, or the usual names, match, each with all of these."""
+    found: dict[Path, list[str]] = {}
     for source in SOURCES:
         mapping = mappings.get(source)
         if mapping and mapping.query:
             continue
-        if mapping and mapping.files:
-            found += [f"[{source}] {pattern!r}" for pattern in mapping.files if path in _matches(data, pattern)]
-        elif source in USUAL_FILES:
-            found += [f"[{source}] {USUAL_FILES[source]!r}"] if path == data / USUAL_FILES[source] else []
-        elif path.name.endswith(EVENT_SUFFIXES) and (
-            path.parent == data / EVENTS_NAME or path in [data / f"{EVENTS_NAME}{suffix}" for suffix in EVENT_SUFFIXES]
-        ):
-            found.append(f"[{source}] {EVENTS_NAME!r}")
+        for pattern in (mapping.files if mapping else ()) or _USUAL_PATTERNS[source]:
+            for path in _matches(data, pattern):
+                found.setdefault(path, []).append(f"[{source}] {pattern!r}")
     return found
+
+
+def unmatched_files(data: Path, mappings: Mappings) -> list[Path]:
+    """The files below a data folder that belong to no source, hidden ones left out.
+
+    Raises:
+        SourceError: there is no such folder.
+    """
+    refuse_no_folder(data)
+    matched = _matched(data, mappings)
+    found = (path for path in data.rglob("*") if not any(part.startswith(".") for part in path.relative_to(data).parts))
+    return sorted(path for path in found if path not in matched and not path.is_dir())
 
 
 def _matches(data: Path, pattern: str) -> list[Path]:
     return [path for path in data.glob(pattern) if not path.is_dir()]
 
 
-def _refuse_shared(path: Path, data: Path, mappings: Mappings) -> None:
-    if mappings and len(patterns := patterns_of(path, data, mappings)) > 1:
-        raise SourceError(f"{path} is matched by {' and by '.join(patterns)}; a file is of one pattern: narrow one")
+def _refuse_shared(paths: list[Path], matched: dict[Path, list[str]]) -> None:
+    for path in paths:
+        if len(patterns := matched.get(path, [])) > 1:
+            raise SourceError(f"{path} is matched by {' and by '.join(patterns)}; a file is of one pattern: narrow one")
 
 
 def refuse_no_folder(data: Path) -> None:

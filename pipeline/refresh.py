@@ -95,14 +95,7 @@ def _warn_if_stale(run: Run, stands: Environment | None, say: Say) -> list[str]:
 
 def _report(run: Run, sources: Sources, loads: list[Load], say: Say) -> None:
     for load in loads:
-        if load.outcome == "unchanged":
-            say(f"{load.file.name}: unchanged since its last load")
-        else:
-            say(
-                f"{load.file.name}: {load.rows_read:,} rows read = {load.rows_loaded:,} loaded "
-                f"+ {load.rows_known:,} known + {load.rows_duplicate:,} duplicates "
-                f"+ {load.rows_rejected:,} rejected"
-            )
+        say(f"{load.file.name}: {load.sentence}")
         for note in load.notes:
             say(f"{load.file.name}: {note}")
     run.add_loads(sources, loads)

@@ -39,8 +39,8 @@ MAY_USE = {
     "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "settings"},
     "benchmarks": {"analysis.statistics", "settings", "simulation", "warehouse"},
     "cli": {
-        *("alerts", "analysis.answer", "analysis.metrics", "app", "docs.generate", "engines", "errors", "pipeline"),
-        *("presentation", "settings", "simulation", "warehouse"),
+        *("alerts", "analysis.answer", "analysis.metrics", "app", "docs.generate", "engines", "errors", "ingest"),
+        *("pipeline", "presentation", "settings", "simulation", "warehouse"),
     },
 }
 # Modules that belong to a room and do not lie in its folder.
