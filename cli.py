@@ -297,14 +297,24 @@ def status_command(context: click.Context, output: str) -> None:
 
 
 @cli.command("rejects")
+@click.option("--replay", is_flag=True, help="Try them again first: what passes by now is loaded.")
+@timeout_option
 @click.pass_obj
-def rejects_command(settings: Settings) -> None:
-    """The rejected rows and why."""
+def rejects_command(settings: Settings, replay: bool, timeout: float | None) -> None:
+    """The rejected rows, why, and what became of them."""
     from presentation.renderers.csv import csv_text
-    from warehouse.loads import rejected_rows
+    from warehouse.loads import REJECTED_COLUMNS, rejected_rows
 
-    header = ("load_id", "file", "position", "reason", "raw_text")
-    click.echo(csv_text([header, *rejected_rows(settings)]), nl=False)
+    if replay:
+        from pipeline.replay import replay as try_again
+        from pipeline.run_log import Run
+        from presentation.progress import live_progress
+
+        run = Run("replay", settings)
+        is_plain = click.get_current_context().find_root().params["progress"] == "plain"
+        with _logged(run, timeout), live_progress(is_plain) as on_step:
+            try_again(run, _say, on_step)
+    click.echo(csv_text([REJECTED_COLUMNS, *rejected_rows(settings)]), nl=False)
 
 
 @cli.command("simulate")

@@ -50,6 +50,10 @@ class SourceFile:
         return self.json_format is None and self.path.suffix == ".parquet"
 
     @property
+    def is_csv(self) -> bool:
+        return self.json_format is None and not self.is_parquet
+
+    @property
     def place(self) -> Path:
         """Where its bytes lie."""
         return self.content or self.path

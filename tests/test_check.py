@@ -75,7 +75,7 @@ USERS = st.lists(
 MENTORS = st.lists(st.sampled_from([*MENTORS_CSV.splitlines()[1:], "M-1,Silver,1", "M-3,Gold,x", ",Gold,1", "M-4,,1"]))
 
 
-@settings(max_examples=15 * EXAMPLES_FACTOR, deadline=None)
+@settings(max_examples=10 * EXAMPLES_FACTOR, deadline=None)
 @given(users=USERS, mentors=MENTORS, files=st.lists(st.lists(ROWS, max_size=8), min_size=1, max_size=3))
 def test_any_folder_is_counted_as_loading_counts_it(users, mentors, files):
     with tempfile.TemporaryDirectory() as place:
@@ -91,7 +91,7 @@ def test_any_folder_is_counted_as_loading_counts_it(users, mentors, files):
         assert_says_what_loading_says(folder, Path(place) / "warehouse.duckdb")
 
 
-@settings(max_examples=15 * EXAMPLES_FACTOR, deadline=None)
+@settings(max_examples=10 * EXAMPLES_FACTOR, deadline=None)
 @given(case=st.sampled_from([case for case in CASES if not case.interfere]))
 def test_bad_input_is_counted_as_loading_counts_it(case: Case):
     with tempfile.TemporaryDirectory() as place:
