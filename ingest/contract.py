@@ -77,7 +77,7 @@ USERS = Contract(
         Field(
             "updated_at",
             "moment",
-            "The moment from which the row holds; without it a row holds from its load.",
+            "The moment from which the row holds, else that of its load.",
             is_required=False,
             sections=("parameters",),
             without_it="an answer as of an earlier moment knows what changed of users by the loads alone",
@@ -107,7 +107,7 @@ MENTORS = Contract(
         Field(
             "updated_at",
             "moment",
-            "The moment from which the row holds; without it a row holds from its load.",
+            "The moment from which the row holds, else that of its load.",
             is_required=False,
             sections=("rebooking", "intent"),
             without_it="tiers of the past are those of the first load: with tier_attribution at_session "

@@ -16,11 +16,11 @@ from settings import HISTORY_START
 # How far an event may lie ahead of the clock of the machine that loads it.
 CLOCK_GRACE = timedelta(days=1)
 
-_WHITE_SPACE = " \t\n\r\x0b\x0c\u00a0\ufeff"
+WHITE_SPACE = " \t\n\r\x0b\x0c\u00a0\ufeff"
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _OFFSET = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
 _UTC = rf"{_DAY}([T ]([01]\d|2[0-3]):\d{{2}}:\d{{2}}(\.\d{{1,6}})?Z?)?"
-_ISO_8601 = rf"{_DAY}([T ]\d{{2}}:\d{{2}}(:\d{{2}}([.,]\d+)?)?{_OFFSET}?)?"
+ISO_8601 = rf"{_DAY}([T ]\d{{2}}:\d{{2}}(:\d{{2}}([.,]\d+)?)?{_OFFSET}?)?"
 
 
 def trimmed(column: str) -> str:
@@ -28,7 +28,7 @@ def trimmed(column: str) -> str:
     # Trimming knows all of Unicode and takes its time; most texts show at a glance that they need none.
     return (
         f"CASE WHEN REGEXP_FULL_MATCH({column}, '[!-~]+') THEN {column} "
-        f"ELSE NULLIF(TRIM({column}, '{_WHITE_SPACE}'), '') END"
+        f"ELSE NULLIF(TRIM({column}, '{WHITE_SPACE}'), '') END"
     )
 
 
@@ -38,7 +38,7 @@ def utc_timestamp(column: str, is_trimmed: bool = False) -> str:
     # DuckDB wants seconds before an offset, and a point before their fraction.
     with_seconds = rf"REGEXP_REPLACE(REPLACE({text}, ',', '.'), '([T ]\d{{2}}:\d{{2}})({_OFFSET}?)$', '\1:00\2')"
     moment = (
-        f"CASE WHEN REGEXP_FULL_MATCH({text}, '{_ISO_8601}') "
+        f"CASE WHEN REGEXP_FULL_MATCH({text}, '{ISO_8601}') "
         f"THEN TRY_CAST({with_seconds} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
     )
     # An offset may lead out of the years that other systems know. Most times have none: they are cast at once.

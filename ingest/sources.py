@@ -281,7 +281,7 @@ def files_of(source: Source, data: Path, mappings: Mappings) -> tuple[list[Path]
     if not mapping or not mapping.files:
         if source is EVENTS:
             return find_event_files(data)
-        return [data / name for name in _USUAL_PATTERNS[source.name]], []
+        return [data / name for name in USUAL_NAMES[source.name]], []
     paths = sorted({path for pattern in mapping.files for path in _matches(data, pattern)})
     patterns = " and ".join(repr(pattern) for pattern in mapping.files)
     where = f"{mapping.written_at.name.split('#')[0]}, [{source.name}] files = {patterns}"
@@ -299,7 +299,7 @@ def files_of(source: Source, data: Path, mappings: Mappings) -> tuple[list[Path]
     return paths, []
 
 
-_USUAL_PATTERNS = {
+USUAL_NAMES = {
     "users": (USERS_FILE,),
     "mentors": (MENTORS_FILE,),
     "booking_events": tuple(f"{EVENTS_NAME}{place}{suffix}" for place in ("", "/*") for suffix in EVENT_SUFFIXES),
@@ -313,7 +313,7 @@ def _matched(data: Path, mappings: Mappings) -> dict[Path, list[str]]:
         mapping = mappings.get(source)
         if mapping and mapping.query:
             continue
-        for pattern in (mapping.files if mapping else ()) or _USUAL_PATTERNS[source]:
+        for pattern in (mapping.files if mapping else ()) or USUAL_NAMES[source]:
             for path in _matches(data, pattern):
                 found.setdefault(path, []).append(f"[{source}] {pattern!r}")
     return found
