@@ -96,6 +96,34 @@ def _work(command: str, settings: Settings, data: Path | None, environment: str 
         hold(STALE, stale)
 
 
+@cli.command("check")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--examples",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="How many rejected rows to show for each file and reason; 0: no row's text leaves the file.",
+)
+@click.option("--format", "output", type=click.Choice(["table", "json"]), default="table")
+@click.pass_context
+def check_command(context: click.Context, folder: Path | None, examples: int, output: str) -> None:
+    """What loading the files of FOLDER would make of them, and what they do not tell; touches no warehouse.
+
+    FOLDER is that of --data. Exits with 1 where they would not be loaded.
+    """
+    from dataclasses import asdict
+
+    from ingest.check import check_folder
+    from presentation import listings
+
+    settings: Settings = context.obj
+    found = check_folder(settings, absolute(folder) or settings.data, examples)
+    click.echo(listings.check(asdict(found), output))
+    if not found.would_load:
+        context.exit(1)
+
+
 @cli.command("ingest")
 @data_option
 @timeout_option
@@ -269,14 +297,24 @@ def status_command(context: click.Context, output: str) -> None:
 
 
 @cli.command("rejects")
+@click.option("--replay", is_flag=True, help="Try them again first: what passes by now is loaded.")
+@timeout_option
 @click.pass_obj
-def rejects_command(settings: Settings) -> None:
-    """The rejected rows and why."""
+def rejects_command(settings: Settings, replay: bool, timeout: float | None) -> None:
+    """The rejected rows, why, and what became of them."""
     from presentation.renderers.csv import csv_text
-    from warehouse.loads import rejected_rows
+    from warehouse.loads import REJECTED_COLUMNS, rejected_rows
 
-    header = ("load_id", "file", "position", "reason", "raw_text")
-    click.echo(csv_text([header, *rejected_rows(settings)]), nl=False)
+    if replay:
+        from pipeline.replay import replay as try_again
+        from pipeline.run_log import Run
+        from presentation.progress import live_progress
+
+        run = Run("replay", settings)
+        is_plain = click.get_current_context().find_root().params["progress"] == "plain"
+        with _logged(run, timeout), live_progress(is_plain) as on_step:
+            try_again(run, _say, on_step)
+    click.echo(csv_text([REJECTED_COLUMNS, *rejected_rows(settings)]), nl=False)
 
 
 @cli.command("simulate")

@@ -130,6 +130,7 @@ class Settings(BaseSettings):
 
     warehouse: Path = Path("warehouse.duckdb")
     data: Path = PROJECT_ROOT / "seeds" / "sample"
+    sources: Path | None = None
     gateway: Literal["duckdb", "postgres"] = "duckdb"
     lock_wait_seconds: NotNegative = 600
     logs: Path = Path("logs")
@@ -191,6 +192,8 @@ class Settings(BaseSettings):
         self.warehouse = WORK_FOLDER / self.warehouse
         self.data = WORK_FOLDER / self.data
         self.logs = WORK_FOLDER / self.logs
+        if self.sources:
+            self.sources = WORK_FOLDER / self.sources
         if self.temp_directory:
             self.temp_directory = WORK_FOLDER / self.temp_directory
         return self

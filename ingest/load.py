@@ -48,6 +48,16 @@ class Load:
     outcome: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def sentence(self) -> str:
+        """What became of the file's rows."""
+        if self.outcome == "unchanged":
+            return "unchanged since its last load"
+        return (
+            f"{self.rows_read:,} rows read = {self.rows_loaded:,} loaded + {self.rows_known:,} known "
+            f"+ {self.rows_duplicate:,} duplicates + {self.rows_rejected:,} rejected"
+        )
+
 
 def unchanged_loads(settings: Settings, sources: Sources) -> list[Load]:
     """The loads of files that the warehouse all knows already; empty as soon as one is new.
@@ -88,7 +98,7 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
         reader = DuckDBReader(connection, str(state.settings.warehouse))
         refuse_earlier_version(reader)
         raw.create(RAW_TABLES)
-        _set_loaded_at(connection)
+        set_loaded_at(connection)
         # Read before the transaction: what is not committed yet DuckDB scans with one thread.
         notes: dict[int, list[str]] = {}
         read = set()
@@ -100,7 +110,7 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
                 raw.provide(source.name, source.key, f"SELECT {source.key} FROM normalised_{number}")
                 read.add((source.name, file.checksum))
         loads = []
-        with _transaction(connection):
+        with transaction(connection):
             for number, (source, file) in enumerate(sources):
                 if number in notes:
                     on_step(f"loading {file.path.name}")
@@ -111,7 +121,8 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
 
 
 @contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All of what is done inside, or nothing."""
     connection.execute("BEGIN")
     try:
         yield
@@ -122,7 +133,7 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise
 
 
-def _set_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
+def set_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
     """One moment for all files, later than any earlier load even when a clock was set back."""
     now = datetime.now(UTC).replace(tzinfo=None)
     (latest,) = one_row(connection, "SELECT MAX(loaded_at) FROM raw.loads")
@@ -140,7 +151,8 @@ def _load_file(
     source.refuse(connection, file)
     classify(connection, source)
     notes = [*file.notes, *notes, *source.notes(connection)]
-    rows_loaded = _insert(connection, source, load_id)
+    rows_loaded = insert_news(connection, source, load_id)
+    _insert_leavers(connection, source, load_id)
     (rows_read,) = one_row(connection, "SELECT COUNT(*) FROM normalised")
     if file.lines is not None and file.lines != rows_read:
         raise SourceError(
@@ -158,6 +170,11 @@ def _load_file(
                 """,
                 {"load_id": load_id, "file": str(file.path)},
             )
+        if file.is_csv:
+            connection.execute(
+                f"INSERT INTO raw.csv_headers SELECT ?, raw_text FROM csv_records_{number} WHERE position = 0",
+                [load_id],
+            )
     file.refuse_if_changed()
     load = Load(
         source.name,
@@ -174,6 +191,14 @@ def _load_file(
         raise SourceError(
             f"{file.path}: {rows_read:,} rows read, but {rows_loaded + sum(counts.values()):,} accounted for"
         )
+    record(connection, load_id, load, file.checksum)
+    for table in (f"csv_records_{number}", f"normalised_{number}", "not_loaded"):
+        connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    return load
+
+
+def record(connection: duckdb.DuckDBPyConnection, load_id: int, load: Load, checksum: str) -> None:
+    """Write a load to the log of loads."""
     connection.execute(
         """
         INSERT INTO raw.loads
@@ -181,9 +206,9 @@ def _load_file(
         """,
         [
             load_id,
-            source.name,
-            str(file.path),
-            file.checksum,
+            load.source,
+            str(load.file),
+            checksum,
             load.rows_read,
             load.rows_loaded,
             load.rows_known,
@@ -192,9 +217,6 @@ def _load_file(
             load.outcome,
         ],
     )
-    for table in (f"csv_records_{number}", f"normalised_{number}", "not_loaded"):
-        connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
-    return load
 
 
 def _unchanged(source: Source, file: SourceFile) -> Load:
@@ -208,8 +230,8 @@ def _is_unchanged(reader: Reader, source: Source, file: SourceFile) -> bool:
     return (file.checksum,) in (checksums[-1:] if source.has_states else checksums)
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> int:
-    """Write the rows that bring something new; how many they are."""
+def insert_news(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> int:
+    """Write the rows of `normalised` that are not among `not_loaded`; how many they are."""
     columns = ", ".join(source.columns)
     states = {"updated_at": "updated_at", "loaded_at": "GETVARIABLE('loaded_at')"} if source.has_states else {}
     leaving = {"is_deleted": "false"} if source.leavers else {}
@@ -225,13 +247,18 @@ def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int)
         """,
         [load_id],
     )
-    if source.leavers:
-        connection.execute(
-            f"""
-            INSERT INTO raw.{source.name} ({columns}, loaded_at, load_id, is_deleted)
-            SELECT {columns}, GETVARIABLE('loaded_at'), ?, true
-            FROM ({source.known}) WHERE {source.key} IN ({source.leavers}) ORDER BY {source.key}
-            """,
-            [load_id],
-        )
     return rows_loaded
+
+
+def _insert_leavers(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> None:
+    if not source.leavers:
+        return
+    columns = ", ".join(source.columns)
+    connection.execute(
+        f"""
+        INSERT INTO raw.{source.name} ({columns}, loaded_at, load_id, is_deleted)
+        SELECT {columns}, GETVARIABLE('loaded_at'), ?, true
+        FROM ({source.known}) WHERE {source.key} IN ({source.leavers}) ORDER BY {source.key}
+        """,
+        [load_id],
+    )

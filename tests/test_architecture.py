@@ -36,11 +36,11 @@ MAY_USE = {
         "warehouse",
     },
     "simulation": {"ingest"},
-    "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "settings"},
+    "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "ingest", "settings"},
     "benchmarks": {"analysis.statistics", "settings", "simulation", "warehouse"},
     "cli": {
-        *("alerts", "analysis.answer", "analysis.metrics", "app", "docs.generate", "engines", "errors", "pipeline"),
-        *("presentation", "settings", "simulation", "warehouse"),
+        *("alerts", "analysis.answer", "analysis.metrics", "app", "docs.generate", "engines", "errors", "ingest"),
+        *("pipeline", "presentation", "settings", "simulation", "warehouse"),
     },
 }
 # Modules that belong to a room and do not lie in its folder.

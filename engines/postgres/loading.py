@@ -38,9 +38,12 @@ class PostgresLoading:
         self.connection.execute(tables)
         self.tables = [name for (name,) in self.connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         with self.postgres.cursor() as cursor:
-            if not is_ours(cursor):
+            is_new = not is_ours(cursor)
+            if is_new:
                 refuse_foreign_schemas(cursor)
-                cursor.execute(tables)
+            # A warehouse of an earlier version may lack one.
+            cursor.execute(tables)
+            if is_new:
                 # By its id an event is known, and most files bring few.
                 cursor.execute("CREATE INDEX ON raw.booking_events (event_id)")
             self._fetch("loads")
