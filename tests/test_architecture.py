@@ -36,7 +36,7 @@ MAY_USE = {
         "warehouse",
     },
     "simulation": {"ingest"},
-    "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "settings"},
+    "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "ingest", "settings"},
     "benchmarks": {"analysis.statistics", "settings", "simulation", "warehouse"},
     "cli": {
         *("alerts", "analysis.answer", "analysis.metrics", "app", "docs.generate", "engines", "errors", "pipeline"),
