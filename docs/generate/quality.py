@@ -14,6 +14,7 @@ from sqlmesh.core.model import Model
 from docs.generate.dictionary import code, row
 from docs.generate.tables import audit_call, layer_rank, project_context, table_name
 from errors import MentorAnalyticsError
+from ingest.forgotten import REASON
 from ingest.sources import EVENTS, MENTORS, USERS, Source
 from settings import PROJECT_ROOT, Settings
 
@@ -87,6 +88,7 @@ _REASONS = {
     "implausible_timestamp": "the time lies before 2000 or more than a day ahead of the load",
     "missing_event_type": "no type",
     "unknown_event_type": "a type that `seeds/event_catalogue.csv` does not have",
+    "forgotten_user": "a user who was forgotten; the text of the row is not kept",
     "conflicting_event_id": "an id that another event with other values has",
 }
 # A reason that fails the whole file.
@@ -158,6 +160,7 @@ def reasons(source: Source) -> list[str]:
         found.insert(0, "unreadable_line")
     found += [source.conflict] if source.conflict else []
     found += ["outdated"] if source.has_states else []
+    found += [REASON] if "user_id" in source.columns else []
     return list(dict.fromkeys(found))
 
 

@@ -16,6 +16,7 @@ import duckdb
 
 from engines.duckdb.connection import connect, one_row, writing_failure
 from engines.postgres.connection import failure, libraries, place, uninterrupted_copy
+from engines.protocol import SCHEMAS
 from errors import WarehouseError
 
 _BATCH_ROWS = 50_000
@@ -38,9 +39,11 @@ class PostgresLoading:
         self.connection.execute(tables)
         self.tables = [name for (name,) in self.connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         with self.postgres.cursor() as cursor:
-            if not is_ours(cursor):
+            is_new = not is_ours(cursor)
+            if is_new:
                 refuse_foreign_schemas(cursor)
-                cursor.execute(tables)
+            cursor.execute(tables)
+            if is_new:
                 # By its id an event is known, and most files bring few.
                 cursor.execute("CREATE INDEX ON raw.booking_events (event_id)")
             self._fetch("loads")
@@ -116,10 +119,6 @@ def is_ours(cursor: Any) -> bool:
     cursor.execute("SELECT to_regclass('raw.loads') IS NOT NULL AND to_regclass('raw.rejected_rows') IS NOT NULL")
     (found,) = cursor.fetchone()
     return bool(found)
-
-
-# The schemas of the models, of SQLMesh's state and of what is loaded.
-SCHEMAS = ("raw", "staging", "marts", "reports", "reference", "sqlmesh")
 
 
 def refuse_foreign_schemas(cursor: Any) -> None:
