@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ def forget_again(state: State, forgotten: Collection[Tombstone], run: Run, on_st
         salts = {salt for salt, _ in forgotten}
         back = {user for user in users for salt in salts if (salt, user_hash(salt, user)) in set(forgotten)}
         emails = {email for user in back for email in emails_of(reader, user)}
-    _remember(state, set(forgotten) - known)
+    _execute(state, _remembering(set(forgotten) - known))
     if back:
         _forget_in(state, back, emails, run, on_step)
         state.scrub()
@@ -149,16 +149,14 @@ def _make_tables(state: State) -> None:
         raw.create(RAW_TABLES)
 
 
-def _remember(state: State, new: Collection[Tombstone]) -> None:
+def _remembering(new: Collection[Tombstone]) -> list[str]:
+    """SQL that adds users to those who were forgotten."""
     now = datetime.now(UTC).replace(tzinfo=None)
-    _execute(
-        state,
-        [
-            f"INSERT INTO raw.forgotten_users SELECT '{salt}', '{hashed}', TIMESTAMP '{now}', "
-            "COALESCE(MAX(load_id), 0) FROM raw.loads"
-            for salt, hashed in sorted(new)
-        ],
-    )
+    return [
+        f"INSERT INTO raw.forgotten_users SELECT '{salt}', '{hashed}', TIMESTAMP '{now}', "
+        "COALESCE(MAX(load_id), 0) FROM raw.loads"
+        for salt, hashed in sorted(new)
+    ]
 
 
 def _forget_in(state: State, users: Collection[int], emails: Collection[str], run: Run, on_step: Say) -> int:
@@ -178,14 +176,15 @@ def _forget_in(state: State, users: Collection[int], emails: Collection[str], ru
     refused = " OR ".join(
         [*(names_number("raw_text", user) for user in sorted(users)), names_email("raw_text", emails)]
     )
+    new = {(salt, user_hash(salt, user)) for user in users} - set(known)
     _execute(
         state,
         [
             *(f"DELETE FROM {table} WHERE user_id IN ({ids})" for table in tables),
             f"UPDATE raw.rejected_rows SET raw_text = NULL WHERE {refused}",
+            *_remembering(new),
         ],
     )
-    _remember(state, {(salt, user_hash(salt, user)) for user in users} - set(known))
     for environment in environments:
         transform(state, environment, on_step, run, must_evaluate=True)
     return deleted
@@ -244,7 +243,7 @@ def _redacted(value: Any, named: re.Pattern[str]) -> Any:
 
 
 def _search_files(settings: Settings, user_id: int, emails: Collection[str]) -> list[Place]:
-    """The run log, line by line, and what lies beside the published state and may hold an earlier one."""
+    """The run log, line by line, and what lies beside the published state: earlier and half-built ones."""
     named = _named(user_id, emails)
     places = []
     for path in _log_files(settings.logs):
@@ -252,10 +251,14 @@ def _search_files(settings: Settings, user_id: int, emails: Collection[str]) -> 
         places.append(
             Place(str(path), len(lines), sum(line != _redacted_line(line, named) for line in lines), "the user")
         )
-    places += [
-        Place(str(path), 1, 1, "an earlier state, which may hold the user")
-        for path in engine_of(settings).copies(settings)
-    ]
+    engine = engine_of(settings)
+    for path in engine.copies(settings):
+        try:
+            with engine.reading(settings.model_copy(update={"warehouse": path})) as reader:
+                found = search(reader, user_id, emails)
+            places += [replace(place, name=f"{path}: {place.name}") for place in found]
+        except WarehouseError:
+            places.append(Place(str(path), 0, 1, "a file that cannot be searched"))
     return places
 
 

@@ -145,6 +145,8 @@ class DuckDBState:
             yield context
         finally:
             context.close()
+            # Of what was executed by it directly its own close knows nothing.
+            context.engine_adapter.close()
 
     def restore(self, file: Path) -> None:
         shutil.copyfile(file, self.settings.warehouse)
