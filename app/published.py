@@ -98,7 +98,7 @@ def _environments(published_state: Version, _settings: Settings) -> list[str]:
     return answers.environments(_settings)
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
+@st.cache_data(max_entries=1, ttl=KEPT_FOR, show_spinner=False)
 def _rejected_rows(published_state: Version, _settings: Settings) -> pl.DataFrame:
     columns = {"load_id": pl.Int64, "file": pl.String, "position": pl.Int64, "reason": pl.String, "raw_text": pl.String}
     rows = loads.rejected_rows(_settings)

@@ -71,7 +71,7 @@ def columns_of_tables(reader: Reader) -> dict[str, dict[str, str]]:
 
 
 def emails_of(reader: Reader, user_id: int) -> set[str]:
-    """The e-mail addresses, in small letters, in what the loads said of a user.
+    """The e-mail addresses, in small letters, in what the loads said of a user; that of a mentor is not the user's.
 
     Raises:
         WarehouseError: nothing was loaded yet.
@@ -80,7 +80,7 @@ def emails_of(reader: Reader, user_id: int) -> set[str]:
         rows = [
             *reader.rows(f"SELECT company_id, status FROM raw.users WHERE user_id = {user_id}"),
             *reader.rows(
-                "SELECT event_id, mentor_id, cancelled_by, cancellation_reason, confirmed_start_time, "
+                "SELECT event_id, cancelled_by, cancellation_reason, confirmed_start_time, "
                 f"requested_duration_minutes, duration_seconds FROM raw.booking_events WHERE user_id = {user_id}"
             ),
             *reader.rows(f"SELECT raw_text FROM raw.rejected_rows WHERE {names_number('raw_text', user_id)}"),
