@@ -87,8 +87,8 @@ def restore(run: Run, file: Path, say: Say, on_step: Say) -> str:
         manifest = _manifest(file, archive)
         _refuse_another(file, manifest, settings)
         saved: Contents = {name: (rows, digest) for name, (rows, digest) in manifest["contents"].items()}
-        forgotten = tombstones(settings)
         with engine.writing(settings, say, begin_publishing) as state:
+            forgotten = tombstones(settings)
             on_step("reading the backup")
             with TemporaryDirectory(prefix="mentor-analytics-") as folder:
                 archive.extract(_STATE, folder)

@@ -118,16 +118,17 @@ def forget_again(state: State, forgotten: Collection[Tombstone], run: Run, on_st
     Args:
         forgotten: of the state that it takes the place of.
     """
+    hashes = set(forgotten)
     _make_tables(state)
     with state.reading() as reader:
         known = set(reader.rows("SELECT salt, user_hash FROM raw.forgotten_users"))
         users = [
             row[0] for row in reader.rows("SELECT user_id FROM raw.users UNION SELECT user_id FROM raw.booking_events")
         ]
-        salts = {salt for salt, _ in forgotten}
-        back = {user for user in users for salt in salts if (salt, user_hash(salt, user)) in set(forgotten)}
+        salts = {salt for salt, _ in hashes}
+        back = {user for user in users for salt in salts if (salt, user_hash(salt, user)) in hashes}
         emails = {email for user in back for email in emails_of(reader, user)}
-    _execute(state, _remembering(set(forgotten) - known))
+    _execute(state, _remembering(hashes - known))
     if back:
         _forget_in(state, back, emails, run, on_step)
         state.scrub()
