@@ -1,4 +1,4 @@
-"""Run every procedure and write docs/runbook.md: python -m tests.runbook (--check: compare instead, exit 1 if different)"""
+"""Run every procedure and write docs/runbook.md: python -m tests.runbook; with --check compare it instead."""
 
 from __future__ import annotations
 

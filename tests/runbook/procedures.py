@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- sentences of a page
 """The procedures of docs/runbook.md: what is done in which order, as commands that are run as they stand."""
 
 from __future__ import annotations
