@@ -22,6 +22,7 @@ from command_options import (
 )
 from engines import engine_of
 from errors import MentorAnalyticsError, SettingsError
+from operation_commands import OPERATION_COMMANDS
 from settings import Settings, load_settings, project_version
 from trial_command import Trial, run_trial, trial_options
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.run_log import Run
 
 # What may run unattended: its failures are sent where a channel is set up.
-UNATTENDED = {"ingest", "transform", "refresh"}
+UNATTENDED = {"ingest", "transform", "refresh", "backup"}
 
 
 class _OneLineErrors(click.Group):
@@ -47,7 +48,7 @@ class _OneLineErrors(click.Group):
             context.exit(1)
 
 
-@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_OneLineErrors, commands=OPERATION_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(project_version())
 @click.option("--warehouse", type=click.Path(path_type=Path), help="The warehouse file of DuckDB.")
 @click.option("--gateway", help="The SQLMesh gateway: duckdb or postgres.")
@@ -404,7 +405,7 @@ def lineage_command(out: Path) -> None:
 @click.option("--yes", is_flag=True, help="Do it: everything in the warehouse is lost.")
 @click.pass_obj
 def reset_command(settings: Settings, yes: bool) -> None:
-    """Empty the warehouse; the only command that destroys."""
+    """Empty the warehouse: everything in it is lost."""
     from pipeline.interruption import begin_publishing
     from pipeline.run_log import Run
 

@@ -98,7 +98,7 @@ def _environments(published_state: Version, _settings: Settings) -> list[str]:
     return answers.environments(_settings)
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
+@st.cache_data(max_entries=1, ttl=KEPT_FOR, show_spinner=False)
 def _rejected_rows(published_state: Version, _settings: Settings) -> pl.DataFrame:
     numbers = ("load_id", "position", "became_in_load")
     columns = {name: pl.Int64 if name in numbers else pl.String for name in loads.REJECTED_COLUMNS}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from errors import WarehouseError
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from sqlmesh import Context
     from sqlmesh.core.config import Config, GatewayConfig
 
+# The schemas of the models, of SQLMesh's state and of what is loaded.
+SCHEMAS = ("raw", "staging", "marts", "reports", "reference", "sqlmesh")
 Row = tuple[Any, ...]
+# Of each table how many rows and a digest of them, whatever their order; of each view 0 and a digest of its query.
+Contents = dict[str, tuple[int, str]]
 Say = Callable[[str], None]
 
 
@@ -67,6 +72,9 @@ class Reader(Protocol):
     def tables_behind(self, schema: str) -> dict[str, str]:
         """The views of a schema by name, each with the table that it shows, alike for alike tables."""
 
+    def contents(self) -> Contents:
+        """What is in the warehouse, by `schema.table`; SQLMesh's tables too. Raises as `rows`."""
+
     def explained(self) -> AbstractContextManager[None]:
         """Turns what the engine raises inside, also through Ibis, into the errors of `rows`."""
 
@@ -116,6 +124,20 @@ class State(Protocol):
 
     def running(self, config: Config) -> AbstractContextManager[Context]:
         """SQLMesh at work on this state."""
+
+    def restore(self, file: Path) -> None:
+        """Put what `Engine.save` wrote in the place of all that is in this state.
+
+        Raises:
+            WarehouseError: it cannot be read or written.
+        """
+
+    def scrub(self) -> None:
+        """Keep nothing of what was deleted: not in the files of this state, nor in a state before it.
+
+        Raises:
+            WarehouseError: it cannot be written.
+        """
 
 
 class Engine(Protocol):
@@ -169,6 +191,24 @@ class Engine(Protocol):
         Raises:
             WarehouseError: somebody else writes, or it cannot be written.
         """
+
+    def name(self, settings: Settings) -> str:
+        """What the models' names begin with: a backup can be restored under the same name alone."""
+
+    def save(self, settings: Settings, file: Path, say: Say) -> Contents:
+        """Write the published state, whole, to a file of the engine's own kind; what is in it.
+
+        Args:
+            file: is not there yet.
+            say: called once when it waits for a writer.
+
+        Raises:
+            WarehouseError: there is no warehouse, or it cannot be read.
+            SettingsError: a program that it takes is missing.
+        """
+
+    def copies(self, settings: Settings) -> list[Path]:
+        """The files beside the published state that hold an earlier or a half-built one."""
 
     def discard(self) -> None:
         """Throw away what this process has not published; for a process about to end."""

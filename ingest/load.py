@@ -20,6 +20,7 @@ from engines.duckdb.connection import one_row
 from engines.protocol import Reader, State, UnknownNameError
 from errors import SourceError
 from ingest.classification import classify
+from ingest.forgotten import refuse_forgotten, text_to_keep
 from ingest.raw_tables import RAW_TABLES
 from ingest.reading import one_thread, read_rows
 from ingest.source_files import SourceFile
@@ -108,6 +109,7 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
                 on_step(f"reading {file.path.name}")
                 notes[number] = read_rows(connection, source, file, number)
                 raw.provide(source.name, source.key, f"SELECT {source.key} FROM normalised_{number}")
+                raw.provide("forgotten_users", "user_hash", "SELECT user_hash FROM raw.forgotten_users")
                 read.add((source.name, file.checksum))
         loads = []
         with transaction(connection):
@@ -148,6 +150,7 @@ def _load_file(
     connection.execute(f"CREATE OR REPLACE TEMP VIEW normalised AS FROM normalised_{number}")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW source_text AS FROM source_text_{number}")
     (load_id,) = one_row(connection, "SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads")
+    refuse_forgotten(connection, source, number)
     source.refuse(connection, file)
     classify(connection, source)
     notes = [*file.notes, *notes, *source.notes(connection)]
@@ -162,9 +165,9 @@ def _load_file(
     if counts.get("rejected"):
         with one_thread(connection):
             connection.execute(
-                """
+                f"""
                 INSERT INTO raw.rejected_rows
-                SELECT $load_id, $file, position, reason, raw_text
+                SELECT $load_id, $file, position, reason, {text_to_keep(connection, source)}
                 FROM source_text JOIN not_loaded USING (position)
                 WHERE class = 'rejected' ORDER BY position
                 """,

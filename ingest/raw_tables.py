@@ -32,4 +32,7 @@ CREATE TABLE IF NOT EXISTS raw.loads (
     rows_duplicate BIGINT NOT NULL, rows_rejected BIGINT NOT NULL,
     loaded_at TIMESTAMP NOT NULL, outcome VARCHAR NOT NULL
 );
+CREATE TABLE IF NOT EXISTS raw.forgotten_users (
+    salt VARCHAR NOT NULL, user_hash VARCHAR NOT NULL, forgotten_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
+);
 """

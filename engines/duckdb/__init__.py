@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from engines.duckdb import publication
-from engines.duckdb.connection import connect, engine_options, writing_failure
-from engines.protocol import QueryError, Row, Say, UnknownNameError, Version
+from engines.duckdb.connection import connect, engine_options, one_row, writing_failure
+from engines.protocol import Contents, QueryError, Row, Say, UnknownNameError, Version
 from errors import WarehouseError
 from settings import Settings
 
@@ -54,6 +57,24 @@ class DuckDBReader:
             ).fetchall()
         )
 
+    def contents(self) -> Contents:
+        found: Contents = {}
+        with self.explained():
+            for schema, name, view in self.connection.execute(
+                "SELECT schema_name, table_name, NULL FROM duckdb_tables() WHERE database_name = CURRENT_DATABASE() "
+                "UNION ALL SELECT schema_name, view_name, sql FROM duckdb_views() "
+                "WHERE database_name = CURRENT_DATABASE() AND NOT internal ORDER BY ALL"
+            ).fetchall():
+                if view is not None:
+                    found[f"{schema}.{name}"] = 0, hashlib.sha256(view.encode()).hexdigest()
+                    continue
+                rows, digest = one_row(
+                    self.connection,
+                    f'SELECT COUNT(*), SUM(MD5_NUMBER_LOWER(CAST(t AS VARCHAR))) FROM "{schema}"."{name}" AS t',
+                )
+                found[f"{schema}.{name}"] = rows, str(digest or 0)
+        return found
+
     @contextmanager
     def explained(self) -> Iterator[None]:
         try:
@@ -90,6 +111,7 @@ class DuckDBState:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.is_scrubbed = False
 
     def only_follows(self, error: BaseException) -> bool:
         return False
@@ -123,6 +145,17 @@ class DuckDBState:
             yield context
         finally:
             context.close()
+            # Of what was executed by it directly its own close knows nothing.
+            context.engine_adapter.close()
+
+    def restore(self, file: Path) -> None:
+        shutil.copyfile(file, self.settings.warehouse)
+        # Open it once: what is no whole file of DuckDB is found before anything else is done to it.
+        connect(self.settings.warehouse).close()
+
+    def scrub(self) -> None:
+        publication.rewrite(self.settings.warehouse)
+        self.is_scrubbed = True
 
 
 class DuckDB:
@@ -161,8 +194,26 @@ class DuckDB:
 
     @contextmanager
     def writing(self, settings: Settings, say: Say, begin_publishing: Callable[[], None]) -> Iterator[DuckDBState]:
-        with publication.next_state(settings.warehouse, settings.lock_wait_seconds, say, begin_publishing) as copy:
-            yield DuckDBState(settings.model_copy(update={"warehouse": copy}))
+        with publication.next_state(
+            settings.warehouse,
+            settings.lock_wait_seconds,
+            say,
+            begin_publishing,
+            keeps_previous=lambda: not state.is_scrubbed,
+        ) as copy:
+            state = DuckDBState(settings.model_copy(update={"warehouse": copy}))
+            yield state
+
+    def name(self, settings: Settings) -> str:
+        return settings.warehouse.stem
+
+    def save(self, settings: Settings, file: Path, say: Say) -> Contents:
+        publication.save(settings.warehouse, file, settings.lock_wait_seconds, say)
+        with connect(file, read_only=True) as connection:
+            return DuckDBReader(connection, str(file)).contents()
+
+    def copies(self, settings: Settings) -> list[Path]:
+        return publication.copies(settings.warehouse)
 
     def discard(self) -> None:
         publication.discard_next_state()

@@ -24,8 +24,9 @@ from typing import BinaryIO, TextIO
 
 import duckdb
 
-from engines.duckdb.connection import connect, remove_abandoned_spill, writing_failure
+from engines.duckdb.connection import connect, engine_options, remove_abandoned_spill, writing_failure
 from errors import WarehouseError
+from settings import load_settings
 
 _POLL_SECONDS = 0.2
 _COPY_BYTES = 1 << 20
@@ -40,6 +41,7 @@ def next_state(
     wait_seconds: float = 0,
     say: Callable[[str], None] = lambda _: None,
     begin_publishing: Callable[[], None] = lambda: None,
+    keeps_previous: Callable[[], bool] = lambda: True,
 ) -> Iterator[Path]:
     """The file of a copy of the published state to work on; leaving the block without an error publishes it.
 
@@ -48,6 +50,7 @@ def next_state(
         wait_seconds: how long to wait for another writer before giving up.
         say: called once when it waits.
         begin_publishing: called before the rename, from where on there is no way back.
+        keeps_previous: asked then whether the state before is kept for `roll_back`.
 
     Raises:
         WarehouseError: another process writes or holds the warehouse, or a file cannot be written.
@@ -66,10 +69,53 @@ def next_state(
                 begin_publishing()
                 if not published and real.exists():
                     raise WarehouseError(f"another process made {warehouse} meanwhile; run the command again")
-                _publish(state, real, published)
+                _publish(state, real, published, keeps_previous())
         finally:
             _building = None
             _clear(state)
+
+
+def save(warehouse: Path, target: Path, wait_seconds: float = 0, say: Callable[[str], None] = lambda _: None) -> None:
+    """Copy the published state to another file.
+
+    Raises:
+        WarehouseError: there is none, another process writes or holds it, or the copy cannot be written.
+    """
+    if not warehouse.exists():
+        raise WarehouseError(f"there is no warehouse at {warehouse} yet; nothing to save")
+    with _only_writer(warehouse, wait_seconds, say), _published(warehouse) as published:
+        assert published
+        _copy(published, target)
+
+
+def rewrite(file: Path) -> None:
+    """Write a database anew: of deleted rows the old file keeps the bytes in blocks that are free.
+
+    Raises:
+        duckdb.Error: it cannot be written.
+    """
+    anew = _anew(file)
+    anew.unlink(missing_ok=True)
+    options = engine_options(load_settings(), file)
+    with duckdb.connect(config=options) as connection:
+        # Views name the catalog, which is the stem of the file's name.
+        for path, name, how in ((anew, file.stem, ""), (file, "before rewriting", " (READ_ONLY)")):
+            quoted = str(path).replace("'", "''")
+            connection.execute(f"ATTACH '{quoted}' AS \"{name}\"{how}")
+        anew.chmod(file.stat().st_mode & 0o777)
+        connection.execute(f'COPY FROM DATABASE "before rewriting" TO "{file.stem}"')
+    anew.replace(file)
+
+
+def copies(warehouse: Path) -> list[Path]:
+    """The files beside a warehouse that hold an earlier or a half-built state, or what did not fit into memory."""
+    real = warehouse.resolve()
+    previous = real.parent / ".previous" / real.name
+    state = real.parent / ".next" / warehouse.name
+    files = [previous, _kept(previous), _part(previous), state, _wal(state), _anew(state)]
+    for folder in (real.parent, state.parent):
+        files += folder.glob(f"{glob.escape(real.name)}.tmp*")
+    return [file for file in files if file.exists()]
 
 
 def discard_next_state() -> None:
@@ -124,10 +170,16 @@ def remove(
         connect(warehouse).close()
         begin_publishing()
         previous = _beside(real, ".previous")
-        for file in (real, _beside(real, ".next").with_name(warehouse.name), previous):
+        for file in (real, _beside(real, ".next").with_name(warehouse.name)):
             _clear(file)
-        for file in (_kept(previous), _part(previous)):
-            file.unlink(missing_ok=True)
+        _remove_copies(previous)
+
+
+def _remove_copies(previous: Path) -> None:
+    """Delete the state before and what may become it."""
+    _clear(previous)
+    for file in (_kept(previous), _part(previous)):
+        file.unlink(missing_ok=True)
 
 
 def _beside(real: Path, folder: str) -> Path:
@@ -143,8 +195,14 @@ def _wal(file: Path) -> Path:
 def _clear(file: Path) -> None:
     file.unlink(missing_ok=True)
     _wal(file).unlink(missing_ok=True)
+    _anew(file).unlink(missing_ok=True)
     for spill in file.parent.glob(f"{glob.escape(file.name)}.tmp*"):
         shutil.rmtree(spill, ignore_errors=True)
+
+
+def _anew(file: Path) -> Path:
+    """What `rewrite` writes; not whole until it has the file's name."""
+    return file.with_name(f"{file.name}.anew")
 
 
 def _kept(previous: Path) -> Path:
@@ -245,9 +303,12 @@ def _checkpoint(file: Path) -> None:
         os.fsync(written.fileno())
 
 
-def _publish(state: Path, real: Path, published: BinaryIO | None) -> None:
-    """Rename `state` to the published file, which becomes the state before."""
+def _publish(state: Path, real: Path, published: BinaryIO | None, keeps_previous: bool = True) -> None:
+    """Rename `state` to the published file, which becomes the state before, or is gone with all states before it."""
     previous = _beside(real, ".previous")
+    if not keeps_previous:
+        _remove_copies(previous)
+        published = None
     kept, part = _kept(previous), _part(previous)
     kept.unlink(missing_ok=True)
     if published:

@@ -16,6 +16,7 @@ import duckdb
 
 from engines.duckdb.connection import connect, one_row, writing_failure
 from engines.postgres.connection import failure, libraries, place, uninterrupted_copy
+from engines.protocol import SCHEMAS
 from errors import WarehouseError
 
 _BATCH_ROWS = 50_000
@@ -119,10 +120,6 @@ def is_ours(cursor: Any) -> bool:
     cursor.execute("SELECT to_regclass('raw.loads') IS NOT NULL AND to_regclass('raw.rejected_rows') IS NOT NULL")
     (found,) = cursor.fetchone()
     return bool(found)
-
-
-# The schemas of the models, of SQLMesh's state and of what is loaded.
-SCHEMAS = ("raw", "staging", "marts", "reports", "reference", "sqlmesh")
 
 
 def refuse_foreign_schemas(cursor: Any) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from engines.postgres.connection import failure, first_line, is_forbidden, is_lost, is_unknown_name, libraries, place
-from engines.protocol import QueryError, Row, UnknownNameError
+from engines.protocol import SCHEMAS, Contents, QueryError, Row, UnknownNameError
 from errors import WarehouseError
 
 
@@ -70,6 +70,25 @@ class PostgresReader:
                 WHERE views.relkind = 'v' AND schemas.nspname = '{schema}'
             """)
         )
+
+    def contents(self) -> Contents:
+        found: Contents = {}
+        ours = ", ".join(f"'{name}'" for name in SCHEMAS)
+        for schema, name, view in self.rows(f"""
+            SELECT nspname, relname, CASE relkind WHEN 'v' THEN MD5(pg_get_viewdef(pg_class.oid)) END
+            FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+            WHERE relkind IN ('r', 'v') AND SPLIT_PART(REGEXP_REPLACE(nspname, '^sqlmesh__', ''), '__', 1) IN ({ours})
+            ORDER BY 1, 2
+        """):
+            if view is not None:
+                found[f"{schema}.{name}"] = 0, view
+                continue
+            ((rows, digest),) = self.rows(
+                "SELECT COUNT(*), SUM(('x' || SUBSTR(MD5(t::TEXT), 1, 15))::BIT(60)::BIGINT) "
+                f'FROM "{schema}"."{name}" AS t'
+            )
+            found[f"{schema}.{name}"] = rows, str(digest or 0)
+        return found
 
     @contextmanager
     def explained(self) -> Iterator[None]:
