@@ -112,6 +112,10 @@ MODEL_SETTINGS = (
     "unusual_duration_minutes",
 )
 
+# The longest span in days, hours or minutes: more of them may lead out of the times that engines know.
+LONGEST_SPAN = 100_000
+Span = Annotated[int, Field(gt=0, le=LONGEST_SPAN)]
+GraceSpan = Annotated[int, Field(ge=0, le=LONGEST_SPAN)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -141,15 +145,15 @@ class Settings(BaseSettings):
 
     group_a: Tiers = Field(default_factory=lambda: tiers_of_category("top_tier"))
     group_b: Tiers = Field(default_factory=lambda: tiers_of_category("standard_tier"))
-    rebooking_window_days: Annotated[Positive | None, BeforeValidator(_none_is_no_limit)] = 30
+    rebooking_window_days: Annotated[Span | None, BeforeValidator(_none_is_no_limit)] = 30
     tier_attribution: Literal["current", "at_session"] = "current"
     confidence_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
-    default_session_minutes: Positive = 30
-    max_session_hours: Positive = 24
-    reschedule_hours: NotNegative = 24
-    no_show_grace_days: NotNegative = 7
-    orphan_grace_days: NotNegative = 1
+    default_session_minutes: Span = 30
+    max_session_hours: Span = 24
+    reschedule_hours: GraceSpan = 24
+    no_show_grace_days: GraceSpan = 7
+    orphan_grace_days: GraceSpan = 1
 
     max_orphan_rate: Rate = 0.05
     max_no_show_rate: Rate = 0.05
@@ -157,8 +161,8 @@ class Settings(BaseSettings):
     max_estimated_end_rate: Rate = 0.10
     max_double_booking_rate: Rate = 0.01
     coarse_clock_share: Rate = 0.2
-    max_feed_age_hours: Annotated[Positive | None, BeforeValidator(_none_is_no_limit)] = None
-    unusual_duration_minutes: Positive = 240
+    max_feed_age_hours: Annotated[Span | None, BeforeValidator(_none_is_no_limit)] = None
+    unusual_duration_minutes: Span = 240
 
     @classmethod
     def settings_customise_sources(

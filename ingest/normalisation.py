@@ -16,7 +16,11 @@ from settings import HISTORY_START
 # How far an event may lie ahead of the clock of the machine that loads it.
 CLOCK_GRACE = timedelta(days=1)
 
-WHITE_SPACE = " \t\n\r\x0b\x0c\u00a0\ufeff"
+# All that Unicode calls white space, and the byte order mark.
+WHITE_SPACE = (
+    " \t\n\r\x0b\x0c\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _OFFSET = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
 _UTC = rf"{_DAY}([T ]([01]\d|2[0-3]):\d{{2}}:\d{{2}}(\.\d{{1,6}})?Z?)?"

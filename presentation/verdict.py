@@ -64,10 +64,16 @@ def rebooking_sentence(document: Row, approach: str) -> str:
     a, b = part["groups"]
     compared, window = part["comparison"], document["parameters"]["window_days"]
     names, conclusion = group_names(document), compared["conclusion"]
-    if conclusion == "no_data":
-        return f"There are no users to compare {names[0]} with {names[1]}."
     within = "at any later time" if window is None else f"within {count_of(window, 'day')}"
     rate_a, rate_b = written("rate", a["rate"]), written("rate", b["rate"])
+    if conclusion == "no_data":
+        if not (a["users"] or b["users"]):
+            return f"There are no users to compare {names[0]} with {names[1]}."
+        there, known, missing = (names[0], rate_a, names[1]) if a["users"] else (names[1], rate_b, names[0])
+        return (
+            f"Not settled: {known} of {there} users rebook {within}, and there are no {missing} users to compare "
+            "them with."
+        )
     rates = f"{rate_a} of {names[0]} users rebook {within}, {rate_b} of {names[1]} users"
     if conclusion == "too_few_mentors":
         mentors = f"{compared['group_a_mentors']} against {compared['group_b_mentors']} mentors"
@@ -95,7 +101,7 @@ def _still_open(document: Row, approach: str) -> str:
     names = [name for row, name in groups if row["may_yet_rebook"] and not row["mature_users"]]
     if window is None or not names:
         return ""
-    whole = f"the whole {count_of(window, 'day')}"
+    whole = "the whole day" if window == 1 else f"the whole {count_of(window, 'day')}"
     return f"; no {' or '.join(names)} user has been observed for {whole} yet, so more may rebook"
 
 
@@ -111,7 +117,7 @@ def reliability_sentence(document: Row) -> str:
             "" if part["verdict"] == "not_settled" else "not settled: ",
             [check for check in deciding if check["status"] == "not_settled"],
         ),
-        ("no data on ", [check for check in deciding if check["status"] == "no_data"]),
+        ("no data on ", [check for check in part["checks"] if check["status"] == "no_data"]),
         (
             "not decisive: ",
             [check for check in part["checks"] if not check["decides"] and check["status"] in ("warn", "not_settled")],
@@ -186,7 +192,9 @@ def _lies_in(without_tier: list[Row]) -> list[str]:
             remains = f"the difference is not shown ({left}, {value})"
         else:
             remains = f"{left} remain ({value})"
-        if row["nobody_returns"]:
+        if row["nobody_returns"] and row["users"] == 1:
+            found.append(f"the one {row['tier']} user does not rebook, and without that one {remains}")
+        elif row["nobody_returns"]:
             found.append(f"none of {row['users']:,} {row['tier']} users rebook, and without them {remains}")
         else:
             found.append(f"without {row['tier']} {remains}")

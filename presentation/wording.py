@@ -77,14 +77,15 @@ def count_of(number: int, unit: str) -> str:
 
 
 def interval_in_words(kind: str, low: float | None, high: float | None) -> str:
-    """Both bounds of an interval in a sentence."""
-    return f"{written(kind, low)} to {written(kind, high)}"
+    """Both bounds of an interval in a sentence; a dash where there is none."""
+    return NO_VALUE if low is None and high is None else f"{written(kind, low)} to {written(kind, high)}"
 
 
 def difference_in_words(row: Row, name: str = "interval") -> str:
-    """A difference between the groups with its interval."""
+    """A difference between the groups with its interval, if there is one."""
     interval = interval_in_words("points", row["difference_ci_low"], row["difference_ci_high"])
-    return f"{written('points', row['difference'])} points, {name} {interval}"
+    known = f"no {name}" if interval == NO_VALUE else f"{name} {interval}"
+    return f"{written('points', row['difference'])} points, {known}"
 
 
 def rate_in_words(row: Row) -> str:

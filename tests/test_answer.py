@@ -13,6 +13,8 @@ from click.testing import CliRunner
 
 from analysis.metrics.marts import COLUMNS, REPORT_COLUMNS, schema_of
 from cli import cli
+from engines.duckdb import DuckDBReader
+from engines.protocol import QueryError
 from tests import reference
 from tests.answer_schema import assert_documented
 from tests.conftest import event
@@ -41,6 +43,20 @@ def table_rows(warehouse: Path) -> dict[str, list]:
     ]
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         return {name: connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in tables}
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("SELECT CAST('x' AS INT)", "cannot answer: Conversion Error: "),
+        ("FROM other.marts.fct_sessions", "cannot answer (a file keeps the name it was built under): "),
+    ],
+)
+def test_only_a_name_that_is_not_there_is_put_down_to_the_name_of_the_file(query, said):
+    reader = DuckDBReader(duckdb.connect(), "w.duckdb")
+    with pytest.raises(QueryError) as failed:
+        reader.rows(query)
+    assert str(reader.cannot_answer(failed.value)).startswith(f"the warehouse w.duckdb {said}")
 
 
 @pytest.mark.real_data

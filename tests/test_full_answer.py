@@ -44,7 +44,34 @@ def test_thin_data_give_a_full_answer_without_a_warning(connection, case):
     if not all(groups.values()):
         assert document["sensitivity"]["conclusion"] == "no_data"
         assert document["sensitivity"]["is_robust"] is None
-        assert "There are no users to compare" in headline(document)
+        said = "There are no users to compare" if not any(groups.values()) else "users to compare them with."
+        assert said in headline(document)
+
+
+def test_one_group_alone_has_its_rate_in_the_sentence(connection):
+    """There were "no users to compare Gold with Silver/Bronze", though Gold had some."""
+    document = document_of(connection, CASES["one group is empty"])
+    assert headline(document).startswith(
+        "Not settled: 50.0 % of Gold users rebook within 30 days, and there are no Silver/Bronze users to compare them "
+        "with. "
+    )
+    swapped = document_of(connection, CASES["one group is empty"], group_a="Bronze", group_b="Gold")
+    assert headline(swapped).startswith(
+        "Not settled: 50.0 % of Gold users rebook within 30 days, and there are no Bronze users to compare them with. "
+    )
+    assert "difference: **–** (nothing to compare)" in as_markdown("", sections(document, load_settings()))
+
+
+def test_an_interval_that_there_is_not_is_no_pair_of_dashes(connection):
+    """With one mentor in a group a difference stood there with the interval `– to –`."""
+    events = [
+        session(n, mentor, day(moment)) for n in range(8) for mentor in [1 + 2 * (n % 2)] for moment in (n, n + 2)
+    ]
+    document = document_of(connection, filled(events[:-1], users=[user(n) for n in range(8)]))
+    assert document["rebooking"]["sessions"]["comparison"]["difference_ci_low"] is None
+    for text in (as_text(document), as_markdown("", sections(document, load_settings()), {})):
+        assert "a difference of +25.0 points, no 95 % interval" in " ".join(text.split())
+        assert "– to –" not in text
 
 
 # What libraries plan to change is theirs, and not shown to a user.

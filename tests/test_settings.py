@@ -38,6 +38,15 @@ def test_the_environment_sets_a_threshold(monkeypatch, name, text, value):
         ("max_feed_age_hours", "0"),
         ("max_feed_age_hours", "1.5"),
         ("max_feed_age_hours", "two days"),
+        # These led out of the times that engines know: the warehouse could not answer, or was not built.
+        ("max_feed_age_hours", "100001"),
+        ("rebooking_window_days", "999999999"),
+        ("no_show_grace_days", "999999999"),
+        ("orphan_grace_days", "999999999"),
+        ("reschedule_hours", "999999999"),
+        ("max_session_hours", "600000"),
+        ("default_session_minutes", "999999999"),
+        ("unusual_duration_minutes", "999999999"),
     ],
 )
 def test_a_threshold_that_cannot_be_is_refused_by_name(monkeypatch, name, text):

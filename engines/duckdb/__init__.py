@@ -85,10 +85,9 @@ class DuckDBReader:
             raise QueryError(str(error).splitlines()[0]) from None
 
     def cannot_answer(self, reason: Exception) -> WarehouseError:
-        return WarehouseError(
-            f"the warehouse {self.place} cannot answer (a file keeps the name it was built under): "
-            f"{str(reason).splitlines()[0]}"
-        )
+        is_name = isinstance(reason, UnknownNameError) or not isinstance(reason, QueryError)
+        hint = " (a file keeps the name it was built under)" if is_name else ""
+        return WarehouseError(f"the warehouse {self.place} cannot answer{hint}: {str(reason).splitlines()[0]}")
 
 
 class _Loading:

@@ -129,3 +129,20 @@ def test_the_opposite_is_said_of_the_group_that_is_asked_about(connection):
 @pytest.mark.parametrize(("window", "said"), [("1", "within 1 day,"), ("30", "within 30 days,")])
 def test_one_day_is_no_days(connection, window, said):
     assert said in headline(document_of(connection, filled(counted(CLEAR, at=0.5)), rebooking_window_days=window))
+
+
+def test_one_user_and_one_day_are_told_in_the_singular(connection):
+    """ "None of 1 Bronze users rebook", and "observed for the whole 1 day"."""
+    document = document_of(connection, filled(counted(CLEAR | {"M-5": (0, 1)})), full=False)
+    assert lies_in(document)["Bronze"]["users"] == 1
+    assert "The one Bronze user does not rebook, and without that one +" in headline(document)
+    early = document_of(connection, filled(counted(CLEAR), until=0.5), full=False, rebooking_window_days=1)
+    assert "has been observed for the whole day yet" in headline(early)
+
+
+def test_every_check_that_is_not_a_pass_is_named(connection):
+    """Of double bookings nothing was said where no session has a recorded end."""
+    sessions = [row | {"is_duration_estimated": True} for row in counted(CLEAR)]
+    said = headline(document_of(connection, filled(sessions), full=False))
+    assert "too many sessions without a recorded end, 100.0 %" in said
+    assert said.endswith("; no data on requests never answered, no-shows, cancellations and double bookings.")

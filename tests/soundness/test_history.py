@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import pytest
@@ -85,3 +85,19 @@ def test_an_announced_change_can_be_taken_back(history, date):
     history.load(mentor_date=date, user_date=date)
     assert history.versions("mentors", "tier") == [("Gold", JANUARY, OPEN)]
     assert history.versions("users", "company_id") == [("7", JANUARY, OPEN)]
+
+
+def test_a_mistyped_tier_that_was_loaded_can_be_overtaken(history):
+    """Corrected without a date it stays a version, and the audit of the tiers fails for good: docs/operation.md."""
+    history.load()
+    history.load(tier="Glod")
+    history.load()
+    assert [tier for tier, *_ in history.versions("mentors", "tier")] == ["Gold", "Glod", "Gold"]
+    history.load(mentor_date=datetime.combine(datetime.now(UTC).date(), time()))
+    assert history.versions("mentors", "tier") == [("Gold", BEGINNING, OPEN)]
+
+
+def test_a_mistyped_first_tier_can_be_overtaken_from_the_beginning(history):
+    history.load(tier="Glod")
+    history.load(mentor_date=BEGINNING)
+    assert history.versions("mentors", "tier") == [("Gold", BEGINNING, OPEN)]

@@ -131,6 +131,9 @@ ENCODINGS = [
         stored=(COMPANY, [("שלום \u202eabc",)]),
     ),
     field("Encoding", "events: no-break spaces around an id", "mentor_id", '"\u00a0M-1\ufeff"', "loaded", "M-1"),
+    field(
+        "Encoding", "events: wide and thin spaces around an id", "mentor_id", '"\u3000M-1\u2009\u202f"', "loaded", "M-1"
+    ),
 ]
 
 LINE_ENDS = [
