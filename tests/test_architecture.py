@@ -44,7 +44,12 @@ MAY_USE = {
     },
 }
 # Modules that belong to a room and do not lie in its folder.
-LIVES_IN = {"command_options": "cli", "operation_commands": "cli", "trial_command": "cli"}
+LIVES_IN = {
+    "command_options": "cli",
+    "operation_commands": "cli",
+    "source_commands": "cli",
+    "trial_command": "cli",
+}
 # Libraries that a room must not import.
 MUST_NOT = {
     "analysis.statistics": {"ibis", "duckdb", "sqlmesh"},
