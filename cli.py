@@ -20,6 +20,7 @@ from command_options import (
     tier_rates,
     timeout_option,
 )
+from copy_command import copy_command
 from engines import engine_of
 from errors import MentorAnalyticsError, SettingsError
 from settings import Settings, load_settings, project_version
@@ -360,6 +361,9 @@ def lineage_command(out: Path) -> None:
 
     write_lineage(out)
     _say(f"wrote {out}")
+
+
+cli.add_command(copy_command)
 
 
 @cli.command("reset")

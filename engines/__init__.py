@@ -5,6 +5,9 @@ from __future__ import annotations
 from engines.protocol import Engine
 from settings import Settings
 
+# The gateways to which a warehouse of another one can be copied.
+COPY_TARGETS = ("duckdb", "postgres")
+
 
 def engine_of(settings: Settings) -> Engine:
     """The engine that the setting `gateway` names; what it needs is imported now, and of no other engine."""

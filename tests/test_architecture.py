@@ -44,7 +44,7 @@ MAY_USE = {
     },
 }
 # Modules that belong to a room and do not lie in its folder.
-LIVES_IN = {"command_options": "cli", "trial_command": "cli"}
+LIVES_IN = {"command_options": "cli", "copy_command": "cli", "trial_command": "cli"}
 # Libraries that a room must not import.
 MUST_NOT = {
     "analysis.statistics": {"ibis", "duckdb", "sqlmesh"},
