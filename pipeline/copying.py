@@ -67,9 +67,8 @@ def copy_warehouse(run: Run, target: Settings, say: Say, on_step: Say) -> None:
             tables, rows = _compare(source, state, on_step)
             on_step("publishing")
         others = environment_names(source)[1:]
-    say(
-        f"copied {origin.place(run.settings)} to {goal.place(target)}: {tables} tables with {rows:,} rows, all the same"
-    )
+    say(f"copied {origin.place(run.settings)} to {goal.place(target)}")
+    say(f"compared {tables} tables with {rows:,} rows, the history with them: all the same")
     for name in others:
         say(f"the environment {name} was not copied; to make it anew there run: {plan_command(name)}")
     say(f"to work there set gateway = {target.gateway!r} in settings.toml, or MENTOR_GATEWAY={target.gateway}")
