@@ -37,7 +37,7 @@ MAY_USE = {
     },
     "simulation": {"ingest"},
     "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "settings"},
-    "benchmarks": {"analysis.statistics", "settings", "simulation", "warehouse"},
+    "benchmarks": {"analysis.statistics", "engines", "settings", "simulation", "warehouse"},
     "cli": {
         *("alerts", "analysis.answer", "analysis.metrics", "app", "docs.generate", "engines", "errors", "pipeline"),
         *("presentation", "settings", "simulation", "warehouse"),

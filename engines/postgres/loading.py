@@ -44,8 +44,9 @@ class PostgresLoading:
             if not is_ours(cursor):
                 refuse_foreign_schemas(cursor)
                 cursor.execute(tables)
-                # By its id an event is known, and most files bring few.
+                # By its id an event is known, by its load one that is new, and most files bring few.
                 cursor.execute("CREATE INDEX ON raw.booking_events (event_id)")
+                cursor.execute("CREATE INDEX ON raw.booking_events (load_id)")
             self._fetch("loads")
         (self.newest_load,) = one_row(self.connection, "SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
 
