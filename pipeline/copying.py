@@ -27,6 +27,7 @@ from settings import COMMAND, Settings
 from warehouse.environments import (
     built_by_other_models,
     environment_names,
+    has_loads,
     plan_command,
     read_environment,
     refuse_earlier_version,
@@ -79,7 +80,7 @@ def _refuse_a_warehouse(state: State, target: Settings) -> None:
     if not goal.is_there(state.settings):
         return
     with state.reading() as there:
-        if any(schema in _COMPARED for schema, _ in there.tables()):
+        if has_loads(there) or environment_names(there):
             raise WarehouseError(
                 f"there is a warehouse in {goal.place(target)} already; to empty it run: "
                 f"{COMMAND} --gateway {target.gateway} reset --yes"

@@ -20,7 +20,7 @@ from tests.engines.postgres.test_refresh import comparable, plan, state
 pytestmark = pytest.mark.postgres
 
 SHEET = "mentor_id,tier,hourly_rate,updated_at\n"
-EXPORT = "user_id,company_id,signup_date,status\n1,7,2023-01-01,active\n2,7,2023-01-02,{}\n"
+EXPORT = "user_id,company_id,signup_date,status,updated_at\n1,7,2023-01-01,active,\n2,7,2023-01-02,{}\n"
 EVENTS = [
     event("e1"),
     event("e2", event_type="session_started", timestamp="2023-02-02T10:00:00Z"),
@@ -30,9 +30,9 @@ EVENTS = [
 ]
 # A tier that changes, a change of it that is dated back, a mentor who leaves, a user who comes back.
 DAYS = [
-    ("M-1,Gold,200,\nM-2,Silver,100,\nM-3,Bronze,,\n", "churned", EVENTS[:2]),
-    ("M-1,Silver,200,\nM-2,Silver,100,\n", "active", EVENTS[:4]),
-    ("M-1,Silver,200,2023-02-10\nM-2,Silver,100,\n", "churned", EVENTS),
+    ("M-1,Gold,200,\nM-2,Silver,100,\nM-3,Bronze,,\n", "churned,", EVENTS[:2]),
+    ("M-1,Silver,200,\nM-2,Silver,100,\n", "active,2023-02-05", EVENTS[:4]),
+    ("M-1,Silver,200,2023-02-10\nM-2,Silver,100,\n", "churned,2023-02-10", EVENTS),
 ]
 NEWEST = DAYS[-1]
 
@@ -119,7 +119,7 @@ def test_everything_goes_on_as_if_it_had_always_been_there(run, there, source, t
     assert "prod is up to date; nothing new" in run("refresh", "--data", write(tmp_path / "data", *NEWEST)).output
 
     held = {name: there.query(query) for name, query in HISTORY.items()}
-    news = write(tmp_path / "news", "M-1,Bronze,200,2023-03-01\nM-2,Silver,100,\n", "active", EVENTS)
+    news = write(tmp_path / "news", "M-1,Bronze,200,2023-03-01\nM-2,Silver,100,\n", "active,2023-03-01", EVENTS)
     for refresh in (run("refresh", "--data", news), in_duckdb(source, "refresh", "--data", news)):
         assert "prod is up to date" in refresh.output
     for name, query in HISTORY.items():
@@ -136,10 +136,8 @@ def test_everything_goes_on_as_if_it_had_always_been_there(run, there, source, t
 
 
 def without_moments(rows: list[tuple]) -> list[tuple]:
-    """The rows of a dimension without the times of loads and of runs, but for whether they still hold."""
-    return sorted(
-        (str([value for value in row[:-4] if value not in {row[-4], row[-2]}]), row[-1] is None) for row in rows
-    )
+    """The rows of a dimension without the times and numbers of loads and runs, but for whether they still hold."""
+    return sorted((str(row[:-4]), row[-1] is None) for row in rows)
 
 
 def test_the_way_back_changes_nothing(run, there, source, tmp_path, monkeypatch):
@@ -178,7 +176,7 @@ def test_what_prod_has_not_taken_in_and_other_settings_are_refused(gateway, sour
     error = in_duckdb(source, "copy", "--to", "postgres", exit_code=1).output
     assert error.startswith("error: prod cannot be copied as it stands: prod was built with no_show_grace_days")
     monkeypatch.delenv("MENTOR_NO_SHOW_GRACE_DAYS")
-    in_duckdb(source, "ingest", "--data", write(tmp_path / "news", "M-1,Gold,1,\n", "active", EVENTS))
+    in_duckdb(source, "ingest", "--data", write(tmp_path / "news", "M-1,Gold,1,\n", "active,", EVENTS))
     error = in_duckdb(source, "copy", "--to", "postgres", exit_code=1).output
     assert error.startswith("error: prod cannot be copied as it stands: prod is behind by ")
     assert "transform" in error
@@ -190,7 +188,7 @@ def test_a_time_limit_and_somebody_elses_tables_leave_nothing(gateway, source):
     assert schemas(gateway) == [("public",)]
     gateway.query("CREATE SCHEMA raw; CREATE TABLE raw.theirs AS SELECT 1 AS n")
     error = in_duckdb(source, "copy", "--to", "postgres", exit_code=1).output
-    assert "there is a warehouse in" in error or "holds tables that are not ours" in error
+    assert "the schema raw holds tables that are not ours" in error
     assert gateway.query("SELECT n FROM raw.theirs") == [(1,)]
 
 
