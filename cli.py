@@ -19,6 +19,7 @@ from command_options import (
     question_options,
     timeout_option,
 )
+from copy_command import copy_command
 from engines import engine_of
 from errors import MentorAnalyticsError, SettingsError
 from operation_commands import OPERATION_COMMANDS
@@ -311,6 +312,9 @@ def lineage_command(out: Path) -> None:
 
     write_lineage(out)
     _say(f"wrote {out}")
+
+
+cli.add_command(copy_command)
 
 
 @cli.command("reset")

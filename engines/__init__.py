@@ -8,6 +8,9 @@ from engines.protocol import Engine
 from errors import SettingsError
 from settings import Settings
 
+# The gateways to which a warehouse of another one can be copied.
+COPY_TARGETS = ("duckdb", "postgres")
+
 
 def engine_of(settings: Settings) -> Engine:
     """The engine that the setting `gateway` names; what it needs is imported now, and of no other engine.

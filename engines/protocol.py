@@ -14,6 +14,7 @@ from settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
     from sqlmesh import Context
     from sqlmesh.core.config import Config, GatewayConfig
 
@@ -66,6 +67,9 @@ class Reader(Protocol):
     def records(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query, each by the names of its columns; raises as `rows`."""
 
+    def batches(self, query: str) -> pa.RecordBatchReader:
+        """The rows of a query as Arrow, to be taken before anything else is asked; raises as `rows`."""
+
     def tables(self) -> list[tuple[str, str]]:
         """Schema and name of every table and view, those too that may not be read."""
 
@@ -95,6 +99,14 @@ class Loading(Protocol):
 
         Args:
             keys: SQL for the keys, of this connection.
+        """
+
+    def replace(self, table: str, rows: pa.RecordBatchReader) -> None:
+        """Put rows in the place of all those of a table of the warehouse.
+
+        Args:
+            table: with its schema; one of `raw`, or one that SQLMesh made.
+            rows: in columns of the table's names.
         """
 
 

@@ -42,6 +42,27 @@ def later(evaluator, moment: exp.Expression, amount: exp.Expression, unit: str) 
 
 
 @macro()
+def planned_well(evaluator, *columns: exp.Expression) -> list[str]:
+    """Statements after which the engine reads the table of the model well; none where it does so by itself.
+
+    PostgreSQL knows of new rows when it is told or a minute later, and reads all rows for the greatest value of a
+    column unless there is an index.
+
+    Args:
+        columns: those whose greatest value is asked for.
+    """
+    if engine_of(evaluator) != "postgres":
+        return []
+    table = evaluator.this_model
+    name = exp.to_table(table, dialect="duckdb").name
+    indexes = [
+        f'CREATE INDEX IF NOT EXISTS "{name}_{column.name}" ON {table} ({column.sql(dialect="duckdb")})'
+        for column in columns
+    ]
+    return [*indexes, f"ANALYZE {table}"]
+
+
+@macro()
 def in_byte_order(evaluator, text: exp.Expression) -> str:
     """Text to be ordered by its bytes, whatever the language of the database."""
     written = text.sql(dialect="duckdb")

@@ -16,7 +16,7 @@ from ingest.sources import Sources, find_sources
 from pipeline.interruption import begin_publishing
 from pipeline.run_log import Run
 from settings import COMMAND, Settings
-from warehouse.environments import Environment, environment_names, has_loads, read_environment
+from warehouse.environments import Environment, environment_names, has_loads, read_environment, refuse_unknown
 from warehouse.freshness import stale_remarks
 
 Say = Callable[[str], None]
@@ -36,10 +36,14 @@ def refresh(run: Run, say: Say, on_step: Say) -> list[str]:
     Raises:
         SettingsError: the mapping of the sources says something that is not allowed.
         SourceError: a file cannot be read as a whole.
-        WarehouseError: the warehouse is in use, or cannot be written.
+        WarehouseError: the warehouse is in use, or cannot be written; the environment is not there and is not prod.
         TransformError: a model or a blocking audit failed.
     """
     settings, environment = run.settings, run.environment
+    if environment not in (None, "prod"):
+        # SQLMesh would make an environment of a mistyped name; one that is wanted is planned.
+        with engine_of(settings).reading(settings) as reader:
+            refuse_unknown(reader, environment)
     on_step("reading the files")
     sources = find_sources(run.data, read_mapping(settings.sources)) if run.data else []
     run.files = [{"file": str(file.path), "checksum": file.checksum} for _, file in sources]

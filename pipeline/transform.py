@@ -102,7 +102,7 @@ def _model_name(snapshot_name: str) -> str:
 def transform(
     state: State, environment: str, on_step: Callable[[str], None], run: Run, must_evaluate: bool = False
 ) -> Environment:
-    """Have SQLMesh run an environment, or plan it where it is not there yet.
+    """Have SQLMesh run an environment, or plan it where it is not there yet, as prod is not the first time.
 
     The models are those that the environment has: a changed model file waits for `sqlmesh plan`.
 

@@ -37,7 +37,7 @@ MAY_USE = {
     },
     "simulation": {"ingest"},
     "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "ingest", "settings"},
-    "benchmarks": {"analysis.statistics", "settings", "simulation", "warehouse"},
+    "benchmarks": {"analysis.statistics", "engines", "settings", "simulation", "warehouse"},
     "cli": {
         *("alerts", "analysis.answer", "analysis.metrics", "app", "docs.generate", "engines", "errors", "ingest"),
         *("pipeline", "presentation", "settings", "simulation", "warehouse"),
@@ -46,6 +46,7 @@ MAY_USE = {
 # Modules that belong to a room and do not lie in its folder.
 LIVES_IN = {
     "command_options": "cli",
+    "copy_command": "cli",
     "operation_commands": "cli",
     "source_commands": "cli",
     "trial_command": "cli",

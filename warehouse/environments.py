@@ -201,15 +201,24 @@ def environment_names(reader: Reader) -> list[str]:
     return sorted(built, key=lambda name: (name != "prod", name))
 
 
+def refuse_unknown(reader: Reader, name: str) -> None:
+    """Refuse a name that no environment has.
+
+    Raises:
+        WarehouseError: the environment was never built; says which were, and what builds a new one.
+    """
+    built = environment_names(reader)
+    if name not in built:
+        raise _never_built(name, built)
+
+
 def read_environment(reader: Reader, name: str) -> Environment:
     """How one environment stands.
 
     Raises:
         WarehouseError: the environment was never built, or by models that do not say what they hold.
     """
-    built = environment_names(reader)
-    if name not in built:
-        raise _never_built(name, built)
+    refuse_unknown(reader, name)
     marts, reference = schema("marts", name), schema("reference", name)
     try:
         bookings, sessions = (

@@ -20,6 +20,7 @@ from errors import WarehouseError
 from settings import Settings
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from sqlmesh import Context
     from sqlmesh.core.config import Config, GatewayConfig
 
@@ -45,6 +46,10 @@ class DuckDBReader:
         with self.explained():
             relation = self.connection.sql(query)
             return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+    def batches(self, query: str) -> pa.RecordBatchReader:
+        with self.explained():
+            return self.connection.execute(query).to_arrow_reader()
 
     def tables(self) -> list[tuple[str, str]]:
         return self.connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
@@ -101,6 +106,12 @@ class _Loading:
 
     def provide(self, table: str, key: str, keys: str) -> None:
         """Nothing to do."""
+
+    def replace(self, table: str, rows: pa.RecordBatchReader) -> None:
+        self.connection.register("replacing", rows)
+        self.connection.execute(f"DELETE FROM {table}")
+        self.connection.execute(f"INSERT INTO {table} BY NAME FROM replacing")
+        self.connection.unregister("replacing")
 
 
 class DuckDBState:

@@ -185,12 +185,12 @@ class Postgres:
 def _analyze(connection: Any) -> None:
     """Have the planner know the tables that this transaction has written: an answer then takes a quarter of the time.
 
-    The server does so by itself, but a minute later.
+    The server does so by itself, but a minute later. Facts and dimensions were analysed as soon as they were written.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT FORMAT('%I.%I', schemaname, relname) FROM pg_stat_xact_user_tables "
-            "WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname <> 'sqlmesh'"
+            "WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname NOT IN ('sqlmesh', 'sqlmesh__marts')"
         )
         if written := [table for (table,) in cursor.fetchall()]:
             cursor.execute(f"ANALYZE {', '.join(written)}")

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engines.postgres.connection import failure, first_line, is_forbidden, is_lost, is_unknown_name, libraries, place
 from engines.protocol import SCHEMAS, Contents, QueryError, Row, UnknownNameError
 from errors import WarehouseError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BATCH_ROWS = 50_000
 
 
 class PostgresReader:
@@ -45,6 +50,10 @@ class PostgresReader:
             names = [column[0] for column in cursor.description]
             cursor.execute("RELEASE SAVEPOINT before_query")
         return names, rows
+
+    def batches(self, query: str) -> pa.RecordBatchReader:
+        with self.explained():
+            return batches(self.connection, query)
 
     def tables(self) -> list[tuple[str, str]]:
         # The information schema would leave out what this user may not read.
@@ -104,3 +113,45 @@ class PostgresReader:
 
     def cannot_answer(self, reason: Exception) -> WarehouseError:
         return WarehouseError(f"the {place()} cannot answer: {str(reason).splitlines()[0]}")
+
+
+def batches(connection: Any, query: str) -> pa.RecordBatchReader:
+    """The rows of a query of either library, as Arrow; they are fetched as they are read."""
+    import pyarrow as pa
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM ({query}) AS described LIMIT 0")
+        described = list(cursor.description)
+    schema = pa.schema([(column[0], _arrow_type(column)) for column in described])
+
+    def fetched() -> Iterator[pa.RecordBatch]:
+        with connection.cursor(name="fetching") as cursor:
+            cursor.itersize = _BATCH_ROWS
+            cursor.execute(query)
+            while rows := cursor.fetchmany(_BATCH_ROWS):
+                columns = zip(zip(*rows, strict=True), schema.types, strict=True)
+                yield pa.record_batch([pa.array(values, kind) for values, kind in columns], schema)
+
+    return pa.RecordBatchReader.from_batches(schema, fetched())
+
+
+def _arrow_type(column: Any) -> pa.DataType:
+    """The type of a column of a cursor's description, which has PostgreSQL's number of it."""
+    import pyarrow as pa
+
+    by_number = {
+        16: pa.bool_(),
+        20: pa.int64(),
+        23: pa.int32(),
+        25: pa.string(),
+        701: pa.float64(),
+        1043: pa.string(),
+        1082: pa.date32(),
+        1114: pa.timestamp("us"),
+    }
+    name, number, _, _, precision, scale, _ = column
+    if number == 1700:
+        return pa.decimal128(precision, scale)
+    if number not in by_number:
+        raise QueryError(f"the column {name} is of a type that is not read")
+    return by_number[number]

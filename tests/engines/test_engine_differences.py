@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 from sqlmesh.core.macros import MacroEvaluator
 
-from macros.engine_differences import in_byte_order, later
+from macros.engine_differences import in_byte_order, later, planned_well
 from macros.surrogate_key import sha256_key
 from macros.timestamps import utc_timestamp
 from tests import reference
@@ -118,3 +118,10 @@ def test_times_are_read_as_python_reads_them(run, evaluator):
     # Nothing is trimmed here, which a space at the end shows.
     assert dict(rows) == {text: reference.utc_time(text) for text in texts}
     assert any(moment for _, moment in rows)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "spark", "snowflake", "bigquery"])
+def test_no_other_engine_is_told_what_postgresql_is_told_of_a_table(engine):
+    evaluator = MacroEvaluator(dialect="duckdb")
+    evaluator.locals["engine_adapter"] = SimpleNamespace(dialect=engine)
+    assert planned_well(evaluator, exp.column("load_id")) == []
