@@ -28,7 +28,7 @@ _WITHOUT_EFFECT = (
     r"ALTER (TABLE|VIEW) .* ALTER COLUMN .* COMMENT .*",
     r"COMMENT ON .*",
     r"CREATE TEMP(ORARY)? FILE FORMAT .*",
-    r"DROP STAGE .*",
+    r"DROP (STAGE|FILE FORMAT) .*",
 )
 
 
@@ -118,7 +118,7 @@ class Session:
         self.is_closed = False
         # Ibis takes what holds a connection as well as one itself.
         self._conn = self
-        self._session_parameters = parameters["session_parameters"]
+        self.messages: list[Any] = []
 
     def cursor(self, *_: Any) -> Cursor:
         return Cursor(self)
@@ -166,14 +166,17 @@ class Cursor:
     def fetch_arrow_all(self) -> Any:
         return self._arrow
 
+    def fetch_arrow_batches(self) -> Any:
+        return iter([self._arrow])
+
     def fetch_pandas_all(self) -> Any:
         return self._arrow.to_pandas()
 
     def execute(self, operation: str, parameters: Any = None, **_: Any) -> Cursor:
         for value in parameters or ():
-            operation = re.sub(r"identifier\(\?\)", lambda _, v=value: v, operation, count=1, flags=re.IGNORECASE) if (
-                re.search(r"identifier\(\?\)|\?", operation, re.IGNORECASE)[0] != "?"
-            ) else operation.replace("?", f"'{value}'", 1)
+            # write_pandas binds the names of what it makes, and how it is to be made.
+            bound = re.search(r"IDENTIFIER\(\?\)|\?", operation)
+            operation = operation.replace(bound[0], value if bound[0] != "?" else f"'{value}'", 1)
         statement = " ".join(re.sub(r"/\*.*?\*/", "", operation, flags=re.DOTALL).split())
         self.account.statements.append(statement)
         self.account.before(statement)
@@ -205,9 +208,10 @@ class Cursor:
             r"SELECT CURRENT_DATABASE\(\)": lambda: self._answer([(self.session.database,)], "CURRENT_DATABASE()"),
             r"CREATE TEMP(?:ORARY)? STAGE (\S+).*": self._create_stage,
             rf"PUT 'file://([^']+)' @(\S+) .*": self._put,
-            r"COPY INTO (\S+) \((.+?)\) FROM \(SELECT (.+) FROM '?@([^'/)]+)(?:/([^')]+))?'?\) FILE_FORMAT.*": self._copy,
-            r"SELECT COLUMN_NAME, TYPE FROM table\(infer_schema\(location=>'@([^']+)'.*": self._infer_schema,
+            r"COPY INTO (\S+) \((.+?)\) FROM \(SELECT (.+) FROM '?@([^'/)]+)/?([^')]*)'?\) FILE_FORMAT = .*": self._copy,
+            r"SELECT \* FROM TABLE\(INFER_SCHEMA\(LOCATION => '@([^']+)'.*": self._infer_schema,
             r"DESCRIBE TABLE (\S+)": self._describe,
+            r"TRUNCATE TABLE IF EXISTS (\S+)": lambda name: self._duckdb().execute(f"DELETE FROM {name}"),
         }
 
     def _create_database(self, name: str, clone: str | None, comment: str) -> None:
@@ -254,7 +258,7 @@ class Cursor:
         shutil.copy(file, self.session.stages[stage])
         self._answer([(file, file, 1, 1, "NONE", "NONE", "UPLOADED", "")], *"abcdefgh")
 
-    def _copy(self, table: str, columns: str, values: str, stage: str, file: str | None) -> None:
+    def _copy(self, table: str, columns: str, values: str, stage: str, file: str) -> None:
         files = [self.session.stages[stage] / file] if file else sorted(self.session.stages[stage].iterdir())
         casts = re.sub(r'\$1:("\w+")', r"\1", values).replace("TIMESTAMP_NTZ", "TIMESTAMP")
         source = ", ".join(f"'{path}'" for path in files)
@@ -292,7 +296,8 @@ class Cursor:
             names = [column[0] for column in connection.description or []]
             if isinstance(tree, exp.Query):
                 self._arrow = result.to_arrow_table()
-                self._answer([tuple(row.values()) for row in self._arrow.to_pylist()] if len(set(names)) == len(names) else list(zip(*(c.to_pylist() for c in self._arrow.columns), strict=True)), *names)
+                columns = [column.to_pylist() for column in self._arrow.columns]
+                self._answer(list(zip(*columns, strict=True)), *names)
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise not_there(str(error).splitlines()[0]) from None
         except duckdb.Error as error:
@@ -304,9 +309,12 @@ class Cursor:
         if any(table.db.upper() == "INFORMATION_SCHEMA" for table in tables):
             return
         names = [table.this for table in tables if table.db] + [column.this for column in tree.find_all(exp.Column)]
-        for name in names:
-            if isinstance(name, exp.Identifier) and not name.quoted:
-                raise not_there(name.name.upper())
+        unquoted = {name.name for name in names if isinstance(name, exp.Identifier) and not name.quoted}
+        if unquoted:
+            there = self._duckdb().execute("SELECT column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+            there += [(table.name,) for table in tables if table.db]
+            for name in sorted(unquoted & {name for (name,) in there}):
+                raise not_there(name.upper())
 
 
 def _in_duckdb(tree: exp.Expression) -> str:
@@ -316,6 +324,24 @@ def _in_duckdb(tree: exp.Expression) -> str:
         if table.db.upper() == "INFORMATION_SCHEMA" and table.name.upper() == "TABLES":
             more = "SELECT *, 'NO' AS is_dynamic, NULL::VARCHAR AS clustering_key FROM information_schema.tables"
             table.replace(exp.alias_(sqlglot.parse_one(more, read="duckdb").subquery(), "tables", table=True))
+    for kind in tree.find_all(exp.DataType):
+        if kind.this in (exp.DataType.Type.TIMESTAMPNTZ, exp.DataType.Type.TIMESTAMP):
+            kind.replace(exp.DataType.build("TIMESTAMP", dialect="duckdb"))  # nanoseconds end in 2262
+        elif kind.sql() == "DECIMAL(38, 0)":
+            kind.replace(exp.DataType.build("BIGINT"))
+    for action in tree.find_all(exp.When):
+        # What is set is of the target alone.
+        for assignment in action.find_all(exp.EQ):
+            if isinstance(assignment.parent, exp.Update) and isinstance(assignment.this, exp.Column):
+                assignment.this.set("table", None)
+        for insert in action.find_all(exp.Insert):
+            for column in insert.this.find_all(exp.Column) if insert.this else ():
+                column.set("table", None)
     for properties in tree.find_all(exp.Properties):
         properties.set("expressions", [])
+    for constraint in tree.find_all(exp.CommentColumnConstraint):
+        constraint.parent.pop()
+    if isinstance(tree, exp.Create) and tree.expression and isinstance(tree.this, exp.Schema):
+        # The query says the columns' names and types as well.
+        tree.set("this", tree.this.this)
     return tree.sql(dialect="duckdb")
