@@ -25,6 +25,16 @@ def sha256_hex(evaluator: MacroEvaluator, text: str) -> str:
     return by_engine.get(engine_of(evaluator), f"SHA256({text})")
 
 
+def text_for_key(evaluator: MacroEvaluator, value: str) -> str:
+    """The text of a whole number, a text, a decimal or a timestamp, alike on every engine."""
+    text = f"CAST({value} AS TEXT)"
+    if engine_of(evaluator) != "snowflake":
+        return text
+    # Six digits of a second there, see SESSION in engines/snowflake/connection.py; elsewhere those that say something.
+    is_moment = f"REGEXP_MATCHES({text}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} [0-9:]{{8}}[.][0-9]{{6}}$')"
+    return f"CASE WHEN {is_moment} THEN RTRIM(RTRIM({text}, '0'), '.') ELSE {text} END"
+
+
 def moment_after(evaluator: MacroEvaluator, moment: str, amount: str, unit: str) -> str:
     """A whole number of units after a timestamp, or before it where the number is negative."""
     by_engine = {

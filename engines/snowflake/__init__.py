@@ -162,6 +162,7 @@ def _only_writer(settings: Settings, say: Say) -> Iterator[tuple[Any, Any, bool]
         with told("written"), closing(adapter.connection.cursor()) as cursor:
             is_there = databases.lock(cursor, database(), settings.lock_wait_seconds, say)
             try:
+                cursor.execute(f"USE DATABASE {quoted(databases.next_of(database()))}")
                 yield adapter, cursor, is_there
             except BaseException:
                 with suppress(errors.Error):

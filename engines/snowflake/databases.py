@@ -63,7 +63,7 @@ def _shown(cursor: Any, statement: str) -> list[dict[str, Any]]:
 
 
 def lock(cursor: Any, published: str, wait_seconds: float, say: Say) -> bool:
-    """Make the next database, of the published one where there is one, and have it be the current one of the session.
+    """Make the next database, of the published one where there is one.
 
     Args:
         say: called once when it waits.
@@ -86,7 +86,7 @@ def lock(cursor: Any, published: str, wait_seconds: float, say: Say) -> bool:
         wait_for_writer(cursor, published, max(0.0, deadline - time.monotonic()), say)
         try:
             cursor.execute(f"CREATE DATABASE {taken}{source} COMMENT = {literal(comment)}")
-            break
+            return clone is not None
         except library().errors.ProgrammingError as error:
             if not is_already_there(error):
                 raise
@@ -94,8 +94,6 @@ def lock(cursor: Any, published: str, wait_seconds: float, say: Say) -> bool:
             if time.monotonic() >= deadline:
                 raise WarehouseError(f"somebody is writing the {place()}; try again when it is done") from None
             time.sleep(_POLL_SECONDS)
-    cursor.execute(f"USE DATABASE {taken}")
-    return clone is not None
 
 
 def wait_for_writer(cursor: Any, published: str, wait_seconds: float, say: Say) -> None:

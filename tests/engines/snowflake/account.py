@@ -186,7 +186,7 @@ class Cursor:
                 carry_out(*match.groups())
                 return self
         if not any(re.fullmatch(pattern, statement, re.IGNORECASE | re.DOTALL) for pattern in _WITHOUT_EFFECT):
-            self._carry_out(statement)
+            self._carry_out(operation)
         return self
 
     def _answer(self, rows: list[tuple], *names: str) -> None:
@@ -207,8 +207,8 @@ class Cursor:
             r"SELECT CURRENT_ROLE\(\)": lambda: self._answer([(ROLE,)], "CURRENT_ROLE()"),
             r"SELECT CURRENT_DATABASE\(\)": lambda: self._answer([(self.session.database,)], "CURRENT_DATABASE()"),
             r"CREATE TEMP(?:ORARY)? STAGE (\S+).*": self._create_stage,
-            rf"PUT 'file://([^']+)' @(\S+) .*": self._put,
-            r"COPY INTO (\S+) \((.+?)\) FROM \(SELECT (.+) FROM '?@([^'/)]+)/?([^')]*)'?\) FILE_FORMAT = .*": self._copy,
+            r"PUT 'file://([^']+)' @(\S+) .*": self._put,
+            r"COPY INTO (\S+) \((.+?)\) FROM \(SELECT (.+) FROM '?@([^'/)]+)/?([^')]*)'?\) .*": self._copy,
             r"SELECT \* FROM TABLE\(INFER_SCHEMA\(LOCATION => '@([^']+)'.*": self._infer_schema,
             r"DESCRIBE TABLE (\S+)": self._describe,
             r"TRUNCATE TABLE IF EXISTS (\S+)": lambda name: self._duckdb().execute(f"DELETE FROM {name}"),
@@ -276,13 +276,18 @@ class Cursor:
             described = self._duckdb().execute(f"DESCRIBE {table}").fetchall()
         except duckdb.CatalogException:
             raise not_there(table) from None
-        rows = [(name, _TYPES.get(kind, kind).replace("DECIMAL", "NUMBER"), "COLUMN", null[:1]) for name, kind, null, *_ in described]
+        rows = [
+            (name, _TYPES.get(kind, kind).replace("DECIMAL", "NUMBER"), "COLUMN", null[:1])
+            for name, kind, null, *_ in described
+        ]
         self._answer(rows, "name", "type", "kind", "null?")
 
     def _duckdb(self) -> duckdb.DuckDBPyConnection:
         database = self.account.databases.get(self.session.database or "")
         if not database:
-            raise errors.ProgrammingError("This session does not have a current database.", errno=90105, sqlstate="22000")
+            raise errors.ProgrammingError(
+                "This session does not have a current database.", errno=90105, sqlstate="22000"
+            )
         return database.connection
 
     def _carry_out(self, statement: str) -> None:
@@ -329,6 +334,14 @@ def _in_duckdb(tree: exp.Expression) -> str:
             kind.replace(exp.DataType.build("TIMESTAMP", dialect="duckdb"))  # nanoseconds end in 2262
         elif kind.sql() == "DECIMAL(38, 0)":
             kind.replace(exp.DataType.build("BIGINT"))
+    for digest in tree.find_all(exp.SHA2, exp.SHA2Digest):
+        for cast in list(digest.find_all(exp.Cast)):
+            # The text of a time is as the session has set it.
+            text = cast.sql("duckdb")
+            value = cast.this.sql("duckdb")
+            written = f"STRFTIME(TRY_CAST({text} AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%f')"
+            case = f"CASE WHEN TYPEOF({value}) = 'TIMESTAMP' THEN {written} ELSE {text} END"
+            cast.replace(sqlglot.parse_one(case, read="duckdb"))
     for action in tree.find_all(exp.When):
         # What is set is of the target alone.
         for assignment in action.find_all(exp.EQ):
