@@ -39,6 +39,7 @@ lock:
 	uv pip compile pyproject.toml --universal -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements.lock
 	uv pip compile pyproject.toml --universal --extra app -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-app.lock
 	uv pip compile pyproject.toml --universal --extra postgres -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-postgres.lock
+	uv pip compile pyproject.toml --universal --extra snowflake -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-snowflake.lock
 	uv pip compile pyproject.toml --universal --extra spark -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-spark.lock
 
 clean:

@@ -12,7 +12,8 @@ from sqlmesh.core.macros import MacroEvaluator
 def engine_of(evaluator: MacroEvaluator) -> str:
     """The SQL dialect of the engine that runs the models; DuckDB's while they are loaded and none does."""
     adapter = evaluator.locals.get("engine_adapter")
-    return adapter.dialect if adapter else "duckdb"
+    # What may follow are settings of the dialect.
+    return adapter.dialect.split(",")[0] if adapter else "duckdb"
 
 
 def sha256_hex(evaluator: MacroEvaluator, text: str) -> str:

@@ -21,7 +21,12 @@ from settings import COMMAND
 
 
 class WithinOneDatabase(SnowflakeEngineAdapter):
-    """SQLMesh's own adapter, but for names: none says its database, so that a clone of it leads to itself."""
+    """SQLMesh's own adapter, but for names: none says its database, so that a clone of it leads to itself.
+
+    And they stay as they are: Snowflake's own rule would put the name of an environment in capitals.
+    """
+
+    DIALECT = "snowflake, normalization_strategy = case_sensitive"
 
     @property
     def catalog_support(self) -> CatalogSupport:
