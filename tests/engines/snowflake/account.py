@@ -334,6 +334,9 @@ def _in_duckdb(tree: exp.Expression) -> str:
             kind.replace(exp.DataType.build("TIMESTAMP", dialect="duckdb"))  # nanoseconds end in 2262
         elif kind.sql() == "DECIMAL(38, 0)":
             kind.replace(exp.DataType.build("BIGINT"))
+    for shown in list(tree.find_all(exp.ToChar)):
+        form = shown.args["format"].name.upper().replace("YYYY", "%Y").replace("MM", "%m").replace("DD", "%d")
+        shown.replace(exp.func("STRFTIME", shown.this, exp.Literal.string(form), dialect="duckdb"))
     for digest in tree.find_all(exp.SHA2, exp.SHA2Digest):
         for cast in list(digest.find_all(exp.Cast)):
             # The text of a time is as the session has set it.
