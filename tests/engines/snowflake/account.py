@@ -16,7 +16,6 @@ from typing import Any
 
 import duckdb
 import sqlglot
-from snowflake.connector import errors
 from sqlglot import ErrorLevel, exp
 
 ROLE = "LOADER"
@@ -32,11 +31,23 @@ _WITHOUT_EFFECT = (
 )
 
 
-def not_there(what: str) -> errors.ProgrammingError:
+def refusal(text: str, number: int = 1, state: str = "42000") -> Exception:
+    """As Snowflake refuses a statement."""
+    from snowflake.connector.errors import ProgrammingError
+
+    return ProgrammingError(text, errno=number, sqlstate=state)
+
+
+def lost() -> Exception:
+    """As the connector says that there is no connection any more."""
+    from snowflake.connector.errors import OperationalError
+
+    return OperationalError("Connection reset by peer", errno=250003, sqlstate="08001")
+
+
+def not_there(what: str) -> Exception:
     """As Snowflake says that something is not there."""
-    return errors.ProgrammingError(
-        f"SQL compilation error:\nObject '{what}' does not exist or not authorized.", errno=2003, sqlstate="42S02"
-    )
+    return refusal(f"SQL compilation error:\nObject '{what}' does not exist or not authorized.", 2003, "42S02")
 
 
 @dataclass
@@ -77,7 +88,7 @@ class Account:
 
     def create(self, name: str, clone: str | None = None, comment: str = "") -> None:
         if name in self.databases:
-            raise errors.ProgrammingError(f"Object '{name}' already exists.", errno=2002, sqlstate="42710")
+            raise refusal(f"Object '{name}' already exists.", 2002, "42710")
         file = self.folder / str(next(self._numbers)) / "warehouse.duckdb"
         if clone:
             source = self.databases[clone]
@@ -229,7 +240,7 @@ class Cursor:
 
     def _rename(self, old: str, new: str) -> None:
         if new in self.account.databases:
-            raise errors.ProgrammingError(f"Object '{new}' already exists.", errno=2002, sqlstate="42710")
+            raise refusal(f"Object '{new}' already exists.", 2002, "42710")
         self.account.databases[new] = self.account.databases.pop(old)
 
     def _show_databases(self, pattern: str) -> None:
@@ -285,9 +296,7 @@ class Cursor:
     def _duckdb(self) -> duckdb.DuckDBPyConnection:
         database = self.account.databases.get(self.session.database or "")
         if not database:
-            raise errors.ProgrammingError(
-                "This session does not have a current database.", errno=90105, sqlstate="22000"
-            )
+            raise refusal("This session does not have a current database.", 90105, "22000")
         return database.connection
 
     def _carry_out(self, statement: str) -> None:
@@ -306,7 +315,7 @@ class Cursor:
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise not_there(str(error).splitlines()[0]) from None
         except duckdb.Error as error:
-            raise errors.ProgrammingError(str(error).splitlines()[0], errno=100038, sqlstate="22018") from None
+            raise refusal(str(error).splitlines()[0], 100038, "22018") from None
 
     def _refuse_other_case(self, tree: exp.Expression) -> None:
         """What is not quoted Snowflake looks for in capitals, where there is nothing."""

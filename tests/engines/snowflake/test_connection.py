@@ -10,6 +10,7 @@ import pytest
 from engines.snowflake.connection import SESSION, parameters
 from engines.snowflake.sqlmesh_connection import connection_config
 from errors import SettingsError
+from tests.engines.snowflake.account import refusal
 
 COMMANDS = (("answer",), ("status",), ("rejects",), ("ingest",), ("refresh",), ("rollback",), ("reset", "--yes"))
 
@@ -154,11 +155,9 @@ def test_an_account_that_cannot_be_reached(run, variables, monkeypatch):
     ],
 )
 def test_what_snowflake_refuses(run, account, tmp_path, number, text, expected):
-    from snowflake.connector import errors
-
     def refuse(statement: str) -> None:
         if statement.startswith("CREATE DATABASE"):
-            raise errors.ProgrammingError(f"SQL access control error:\n{text}", errno=number, sqlstate="42501")
+            raise refusal(f"SQL access control error:\n{text}", number)
 
     account.before = refuse
     assert expected in error_of(run, "ingest")

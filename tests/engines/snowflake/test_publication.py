@@ -7,13 +7,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from snowflake.connector import errors
 
 from engines import engine_of
 from errors import WarehouseError
 from settings import load_settings
 from tests.conftest import ATTENDED, MENTORS_CSV, write_data
-from tests.engines.snowflake.account import ROLE, Account
+from tests.engines.snowflake.account import Account, lost, refusal
 
 PUBLISHED, NEXT, PREVIOUS = "MENTOR_ANALYTICS", "MENTOR_ANALYTICS__NEXT", "MENTOR_ANALYTICS__PREVIOUS"
 
@@ -78,7 +77,7 @@ def test_a_failure_at_any_step_publishes_nothing(run, published, news):
             if seen or statement.startswith("CREATE DATABASE"):
                 seen.append(statement)
                 if len(seen) == number + 1:
-                    raise errors.ProgrammingError(f"made to fail: {statement[:20]}", errno=1, sqlstate="42000")
+                    raise refusal(f"made to fail: {statement[:20]}")
 
         published.before = fail
         (error,) = [
@@ -104,7 +103,7 @@ def lost_from(account: Account, start: str) -> None:
         nonlocal is_lost
         is_lost = is_lost or statement.startswith(start)
         if is_lost:
-            raise errors.OperationalError("Connection reset by peer", errno=250003, sqlstate="08001")
+            raise lost()
 
     account.before = lose
 
@@ -171,7 +170,7 @@ def test_a_second_writer_waits_for_the_first(run, published, news, monkeypatch):
 def test_one_that_is_not_to_be_seen_keeps_others_out_as_well(run, published, news, monkeypatch):
     def taken(statement: str) -> None:
         if statement.startswith("CREATE DATABASE"):
-            raise errors.ProgrammingError(f"Object '{NEXT}' already exists.", errno=2002, sqlstate="42710")
+            raise refusal(f"Object '{NEXT}' already exists.", 2002)
 
     published.before = taken
     monkeypatch.setenv("MENTOR_LOCK_WAIT_SECONDS", "0")
@@ -182,7 +181,7 @@ def test_only_the_owner_publishes_and_is_told_so_at_once(run, published, news):
     published.databases[PUBLISHED].owner = "SYSADMIN"
     error = run("ingest", "--data", str(news), exit_code=1).output
     assert "is owned by the role SYSADMIN, and only its owner may publish; set SNOWFLAKE_ROLE=SYSADMIN" in error
-    assert f"GRANT OWNERSHIP ON DATABASE {PUBLISHED} TO ROLE {ROLE} COPY CURRENT GRANTS" in error
+    assert f"GRANT OWNERSHIP ON DATABASE {PUBLISHED} TO ROLE LOADER COPY CURRENT GRANTS" in error
     assert NEXT not in published.databases
 
 

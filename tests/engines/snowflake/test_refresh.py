@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,11 @@ class Both:
         assert result.exit_code == 0, result.output
         return result
 
+    @cached_property
+    def answer(self) -> str:
+        """The whole answer in the account after both days, without what depends on the clock."""
+        return comparable(self.run("snowflake", *QUESTION).stdout)
+
     def rows(self, table: str) -> tuple[list[tuple], list[tuple]]:
         """The rows of a table in the account and in the file, without what the clock gives."""
         query = f"SELECT * FROM {table}"
@@ -83,7 +89,7 @@ def test_every_table_has_the_rows_that_duckdb_has(both):
 
 
 def test_the_answer_is_that_of_duckdb(both):
-    assert comparable(both.run("snowflake", *QUESTION).stdout) == comparable(both.run("duckdb", *QUESTION).stdout)
+    assert both.answer == comparable(both.run("duckdb", *QUESTION).stdout)
 
 
 def test_nothing_new_is_known_as_such(both):
@@ -146,7 +152,7 @@ def test_a_plan_of_sqlmesh_waits_for_a_refresh_and_works_in_the_published_databa
     with pytest.raises(WarehouseError, match="is writing the Snowflake database MENTOR_ANALYTICS"):
         plan("dev")
     both.account.databases.pop("MENTOR_ANALYTICS__NEXT")
-    before = comparable(both.run("snowflake", *QUESTION).stdout)
+    before = both.answer
     monkeypatch.setenv("MENTOR_NO_SHOW_GRACE_DAYS", "1")
     plan("dev")
     monkeypatch.delenv("MENTOR_NO_SHOW_GRACE_DAYS")
