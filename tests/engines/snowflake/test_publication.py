@@ -85,7 +85,7 @@ def test_a_failure_at_any_step_publishes_nothing(run, published, news):
             for line in run("ingest", "--data", str(news), exit_code=1).output.splitlines()
             if line.startswith("error: ")
         ]
-        assert "the Snowflake database MENTOR_ANALYTICS of account acme-eu1 cannot be" in error or made == 0, error
+        assert "made to fail" in error
         published.before = lambda _: None
         failed.append(seen[made])
         assert published.rows() == before, failed[-1]
