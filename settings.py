@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     warehouse: Path = Path("warehouse.duckdb")
     data: Path = PROJECT_ROOT / "seeds" / "sample"
     sources: Path | None = None
-    gateway: Literal["duckdb", "postgres"] = "duckdb"
+    gateway: Literal["duckdb", "postgres", "snowflake"] = "duckdb"
     lock_wait_seconds: NotNegative = 600
     logs: Path = Path("logs")
 

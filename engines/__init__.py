@@ -24,6 +24,10 @@ def engine_of(settings: Settings) -> Engine:
         from engines.postgres import Postgres
 
         return Postgres()
+    if settings.gateway == "snowflake":
+        from engines.snowflake import Snowflake
+
+        return Snowflake()
     from engines.duckdb import DuckDB
 
     return DuckDB()

@@ -77,7 +77,7 @@ def _status(newest: datetime | None, settings: Settings, now: datetime) -> Fresh
 
 def _files(reader: Reader) -> list[SourceFreshness]:
     rows = reader.rows(
-        "SELECT source, MAX(loaded_at) FILTER (WHERE rows_loaded > 0) FROM raw.loads "
+        "SELECT source, MAX(CASE WHEN rows_loaded > 0 THEN loaded_at END) FROM raw.loads "
         "GROUP BY source ORDER BY MIN(load_id)"
     )
     return [
@@ -89,12 +89,12 @@ def _files(reader: Reader) -> list[SourceFreshness]:
 def _week(reader: Reader, environment: Environment, newest: datetime) -> WeekVolume:
     starts = [newest - weeks * WEEK for weeks in range(1, WEEKS_BEFORE + 2)]
     weeks = ", ".join(
-        f"COUNT(*) FILTER (WHERE occurred_at > TIMESTAMP '{start}' AND occurred_at <= TIMESTAMP '{start + WEEK}')"
+        f"COUNT(CASE WHEN occurred_at > TIMESTAMP '{start}' AND occurred_at <= TIMESTAMP '{start + WEEK}' THEN 1 END)"
         for start in starts
     )
     try:
         ((*counts, earlier),) = reader.rows(f"""
-            SELECT {weeks}, COUNT(*) FILTER (WHERE occurred_at <= TIMESTAMP '{starts[-1]}')
+            SELECT {weeks}, COUNT(CASE WHEN occurred_at <= TIMESTAMP '{starts[-1]}' THEN 1 END)
             FROM {schema("staging", environment.name)}.stg_events
             WHERE load_id <= {environment.newest_load} AND occurred_at <= TIMESTAMP '{newest}'
         """)
