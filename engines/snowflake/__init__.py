@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from engines.protocol import Reader, Say, UnknownNameError, Version
+from engines.protocol import SCHEMAS, Reader, Say, UnknownNameError, Version
 from engines.snowflake import databases
-from engines.snowflake.connection import connect, database, library, told
+from engines.snowflake.connection import connect, database, library, not_built, told
 from engines.snowflake.connection import place as described_place
 from engines.snowflake.dialect import quoted
 from engines.snowflake.reader import SnowflakeReader
@@ -66,6 +66,13 @@ class SnowflakeState:
         )
         yield Context(paths=[str(PROJECT_ROOT)], config=config, state_sync=state_sync, concurrent_tasks=1)
 
+    def restore(self, file: Path) -> NoReturn:
+        raise not_built("a backup")
+
+    def scrub(self) -> NoReturn:
+        # Time Travel and Fail-safe keep for days what was deleted, and no statement ends that.
+        raise not_built("forgetting a person")
+
 
 class Snowflake:
     """The `Engine` of one database."""
@@ -119,6 +126,15 @@ class Snowflake:
             yield SnowflakeState(settings, adapter)
             _publish(adapter, cursor, is_there, cloned, begin_publishing, say)
 
+    def name(self, settings: Settings) -> str:
+        return database()
+
+    def save(self, settings: Settings, file: Path, say: Say) -> NoReturn:
+        raise not_built("a backup")
+
+    def copies(self, settings: Settings) -> list[Path]:
+        return []
+
     def discard(self) -> None:
         """Nothing to do: the next writer of this host drops what a process has left that is gone."""
 
@@ -135,7 +151,7 @@ class Snowflake:
                 databases.discard(cursor, database())
 
     def reset(self, settings: Settings, say: Say, begin_publishing: Callable[[], None]) -> None:
-        from engines.snowflake.loading import SCHEMAS, is_ours
+        from engines.snowflake.loading import is_ours
 
         with _only_writer(settings, say) as (adapter, cursor, is_there):
             reader = SnowflakeReader(adapter.connection)

@@ -10,22 +10,24 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import duckdb
 
 from engines.duckdb.connection import connect, one_row, writing_failure
-from engines.snowflake.connection import failure, library, place
+from engines.protocol import SCHEMAS
+from engines.snowflake.connection import failure, library, not_built, place
 from engines.snowflake.dialect import in_snowflake, literal, quoted, statements_in_snowflake
 from engines.snowflake.reader import SnowflakeReader
 from errors import WarehouseError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BATCH_ROWS = 50_000
 # Judged by all that is known of a user or mentor; of events by those with the ids of the file alone.
 _BY_KEY = {"booking_events"}
 STAGE = '"raw"."loading"'
-# The schemas of the models, of SQLMesh's state and of what is loaded.
-SCHEMAS = ("raw", "staging", "marts", "reports", "reference", "sqlmesh")
 
 
 class SnowflakeLoading:
@@ -62,6 +64,9 @@ class SnowflakeLoading:
         self._copy(new, "asked")
         self._fetch(table, f"WHERE {key} IN (SELECT asked.{key} FROM raw.asked AS asked)")
         self._execute(in_snowflake("DROP TABLE raw.asked"))
+
+    def replace(self, table: str, rows: pa.RecordBatchReader) -> NoReturn:
+        raise not_built("copying to here")
 
     def publish(self) -> None:
         """Append to Snowflake what was appended here."""

@@ -6,10 +6,19 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 from engines.protocol import QueryError, Row, UnknownNameError
-from engines.snowflake.connection import failure, is_forbidden, is_lost, is_unknown_name, library, one_line, place
+from engines.snowflake.connection import (
+    failure,
+    is_forbidden,
+    is_lost,
+    is_unknown_name,
+    library,
+    not_built,
+    one_line,
+    place,
+)
 from engines.snowflake.dialect import in_snowflake
 from errors import WarehouseError
 
@@ -42,6 +51,12 @@ class SnowflakeReader:
         with self.explained(), self.connection.cursor() as cursor:
             cursor.execute(statement)
             return [column[0] for column in cursor.description], cursor.fetchall()
+
+    def batches(self, query: str) -> NoReturn:
+        raise not_built("copying from here")
+
+    def contents(self) -> NoReturn:
+        raise not_built("a backup")
 
     def tables(self) -> list[tuple[str, str]]:
         return [

@@ -238,3 +238,12 @@ def test_a_reader_of_nothing(run, account):
     assert (
         "there is no Snowflake database MENTOR_ANALYTICS of account acme-eu1 yet" in run("answer", exit_code=1).output
     )
+
+
+@pytest.mark.parametrize("command", [("backup", "saved.zip"), ("forget", "--user", "1")])
+def test_what_is_not_built_is_refused_in_one_line_and_changes_nothing(run, published, tmp_path, command):
+    there = set(published.databases)
+    told = run(*(str(tmp_path / word) if word.endswith(".zip") else word for word in command), exit_code=1).output
+    assert "is not built for Snowflake" in told
+    assert set(published.databases) == there
+    assert not list(tmp_path.glob("*.zip"))

@@ -31,7 +31,7 @@ QUESTION = ("answer", "--full", "--format", "json")
 
 
 class Both:
-    """Two days of one population, in a warehouse file and in the account."""
+    """Two days of one small population, in a warehouse file and in the account."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         from tests.engines.snowflake.account import Account
@@ -40,7 +40,7 @@ class Both:
         (folder / "account").mkdir()
         self.account = Account(folder / "account")
         patch.setattr("snowflake.connector.connect", self.account.connect)
-        simulate(Scenario(120, 5, dirt=0.05)).write(folder / "days", "jsonl", 2, 0.3)
+        simulate(Scenario(60, 5, dirt=0.05)).write(folder / "days", "jsonl", 2, 0.3)
         for day in sorted((folder / "days").iterdir()):
             for gateway in ("snowflake", "duckdb"):
                 self.run(gateway, "refresh", "--data", str(day))
