@@ -15,7 +15,7 @@ from ingest.contract import CONTRACTS
 from ingest.load import Load, ingest_sources
 from ingest.mapping import read_mapping
 from ingest.sources import find_sources
-from settings import load_settings
+from settings import WORK_FOLDER, load_settings
 from tests.conftest import event, ingest, write_data
 from tests.renamed_exports import MAPPING, write_renamed
 
@@ -256,3 +256,11 @@ def test_events_of_a_csv_are_judged_row_by_row(tmp_path):
     *_, events = load(tmp_path / "w.duckdb", data, mapping(tmp_path, "[booking_events]\nfiles = 'e.csv'"))
     assert (events.rows_loaded, events.rows_duplicate, events.rows_rejected) == (2, 1, 2)
     assert events.notes == ("columns that are not loaded: more",)
+
+
+def test_the_setting_starts_at_the_work_folder_and_may_be_taken_back(monkeypatch):
+    assert load_settings().sources is None
+    assert load_settings(sources="x.toml").sources == WORK_FOLDER / "x.toml"
+    for nothing in ("", "none"):
+        monkeypatch.setenv("MENTOR_SOURCES", nothing)
+        assert load_settings().sources is None
