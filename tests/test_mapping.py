@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import duckdb
@@ -264,3 +265,12 @@ def test_the_setting_starts_at_the_work_folder_and_may_be_taken_back(monkeypatch
     for nothing in ("", "none"):
         monkeypatch.setenv("MENTOR_SOURCES", nothing)
         assert load_settings().sources is None
+
+
+def test_a_query_without_its_library_says_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    file = mapping(tmp_path, "[users]\nquery = 'SELECT 1'")
+    with pytest.raises(
+        SettingsError, match=r"sources.toml#users is a query, which needs psycopg .*requirements-postgres"
+    ):
+        find_sources(write_data(tmp_path / "data"), read_mapping(file))
