@@ -76,6 +76,11 @@ def _none_is_no_limit(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
 
+def _none_is_no_file(value: Any) -> Any:
+    # An empty path would be the folder itself.
+    return None if isinstance(value, str) and value.strip().lower() in ("", "none") else value
+
+
 def _memory_size(value: Any) -> Any:
     """`1 gb` as `1GB`; DuckDB's units, or a percentage of the memory that this machine or container has."""
     if not isinstance(value, str):
@@ -134,7 +139,7 @@ class Settings(BaseSettings):
 
     warehouse: Path = Path("warehouse.duckdb")
     data: Path = PROJECT_ROOT / "seeds" / "sample"
-    sources: Path | None = None
+    sources: Annotated[Path | None, BeforeValidator(_none_is_no_file)] = None
     gateway: Literal["duckdb", "postgres", "snowflake"] = "duckdb"
     lock_wait_seconds: NotNegative = 600
     logs: Path = Path("logs")

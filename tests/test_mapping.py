@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import duckdb
@@ -15,7 +16,7 @@ from ingest.contract import CONTRACTS
 from ingest.load import Load, ingest_sources
 from ingest.mapping import read_mapping
 from ingest.sources import find_sources
-from settings import load_settings
+from settings import WORK_FOLDER, load_settings
 from tests.conftest import event, ingest, write_data
 from tests.renamed_exports import MAPPING, write_renamed
 
@@ -256,3 +257,20 @@ def test_events_of_a_csv_are_judged_row_by_row(tmp_path):
     *_, events = load(tmp_path / "w.duckdb", data, mapping(tmp_path, "[booking_events]\nfiles = 'e.csv'"))
     assert (events.rows_loaded, events.rows_duplicate, events.rows_rejected) == (2, 1, 2)
     assert events.notes == ("columns that are not loaded: more",)
+
+
+def test_the_setting_starts_at_the_work_folder_and_may_be_taken_back(monkeypatch):
+    assert load_settings().sources is None
+    assert load_settings(sources="x.toml").sources == WORK_FOLDER / "x.toml"
+    for nothing in ("", "none"):
+        monkeypatch.setenv("MENTOR_SOURCES", nothing)
+        assert load_settings().sources is None
+
+
+def test_a_query_without_its_library_says_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    file = mapping(tmp_path, "[users]\nquery = 'SELECT 1'")
+    with pytest.raises(
+        SettingsError, match=r"sources.toml#users is a query, which needs psycopg .*requirements-postgres"
+    ):
+        find_sources(write_data(tmp_path / "data"), read_mapping(file))
