@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 from settings import PROJECT_ROOT
@@ -17,12 +18,14 @@ PAGE = PROJECT_ROOT / "docs" / "runbook.md"
 HEAD = """# Runbook
 
 What to do when. The commands were run as they stand, one procedure after the other in one folder, and printed what is
-shown: `python -m tests.runbook` runs them and writes this page, `--check` compares. Times, durations and digests are
-written as `…`. [operation.md](operation.md) says why things are so.
+shown: `python -m tests.runbook` runs them and writes this page, `--check` compares. What is different in
+every run, such as times, is written as `…`. [operation.md](operation.md) says why things are so.
 """
 # What is different in every run.
 CHANGING = (
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|Z|\+00:00)?(?= |,|$)", "…"),
+    (r"[\d,.]+ hours old", "… hours old"),
+    (r"^(…  \w+ +[a-z]+) +[\d.]+(?= +\d+ +\d+)", r"\1  …"),  # the seconds of `history`
     (r"\b[\d,]+ (seconds?|minutes?|hours?|days?) ago", "… ago"),
     (r"\b\d+(\.\d+)? s\b", "… s"),
     (r"\b[\d,]+ tables and views with [\d,]+ rows", "… tables and views with … rows"),
@@ -47,6 +50,11 @@ def transcript(folder: Path, command: str) -> list[str]:
     return [f"$ {command}", *(line.rstrip() for line in text.splitlines())]
 
 
+def wrapped(text: str) -> str:
+    """Sentences as lines of a page."""
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
 def page() -> str:
     """Run everything in a copy of the project; the page as Markdown."""
     lines = [HEAD]
@@ -57,11 +65,11 @@ def page() -> str:
         for procedure in PROCEDURES:
             print(procedure.title, file=sys.stderr)
             lines += [f"## {procedure.title}", ""]
-            lines += [procedure.before, ""] if procedure.before else []
+            lines += [wrapped(procedure.before), ""] if procedure.before else []
             lines.append("```console")
             for command in procedure.commands:
                 lines += transcript(folder, command)
-            lines += ["```", "", *([procedure.after, ""] if procedure.after else [])]
+            lines += ["```", "", *([wrapped(procedure.after), ""] if procedure.after else [])]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
