@@ -10,12 +10,14 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.answer.schema.document import TakenIn
 from engines.protocol import Reader, UnknownNameError
 from errors import WarehouseError
 from settings import COMMAND, Settings
+
+if TYPE_CHECKING:
+    from analysis.answer.schema.document import TakenIn
 
 # Every report, and the fact that gives it rows as soon as it has some; None: what has no tier gives it none.
 _REPORTS = {

@@ -6,11 +6,14 @@ Only the ages depend on the clock, and the clock is whatever moment the caller g
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from analysis.answer.schema.freshness import Freshness, FreshnessStatus, SourceFreshness, WeekVolume
 from engines.protocol import Reader, UnknownNameError
 from settings import COMMAND, Settings
 from warehouse.environments import Environment, built_by_other_models, schema
+
+if TYPE_CHECKING:
+    from analysis.answer.schema.freshness import Freshness, FreshnessStatus, SourceFreshness, WeekVolume
 
 WEEK = timedelta(days=7)
 WEEKS_BEFORE = 8
