@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ibis.expr.types import Table
 
-from analysis.answer.sensitivity import WINDOWS
+from analysis.metrics.classes import COMPANY_SIZES, UNKNOWN, WINDOWS
 from analysis.metrics.cohorts import cohort_counts
-from analysis.metrics.confounding import COMPANY_SIZES, stratum_counts, with_company, with_month
+from analysis.metrics.confounding import stratum_counts, with_company, with_month
 from analysis.metrics.intent import intent_counts, user_intents
-from analysis.metrics.marts import UNKNOWN, Marts, latest_marts, mart
+from analysis.metrics.marts import Marts, latest_marts, mart
 from analysis.metrics.mentors import mentor_counts
 from analysis.metrics.rebooking import rebooking_counts, same_mentor_counts, session_visits, user_outcomes, with_tier
 from analysis.metrics.reliability import (

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ibis.expr.types import Table
 
-from analysis.metrics.marts import UNKNOWN, Marts, latest_marts, mart
+from analysis.metrics.classes import UNKNOWN
+from analysis.metrics.marts import Marts, latest_marts, mart
 from analysis.metrics.reliability import (
     clock_counts,
     double_booking_counts,
