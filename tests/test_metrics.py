@@ -15,10 +15,17 @@ from ibis.expr.types import Table
 from analysis.metrics.classes import COMPANY_SIZES, UNKNOWN, WINDOWS
 from analysis.metrics.cohorts import cohort_counts
 from analysis.metrics.confounding import stratum_counts, with_company, with_month
-from analysis.metrics.intent import intent_counts, user_intents
+from analysis.metrics.intent import follow_up_counts, intent_counts, user_intents
 from analysis.metrics.marts import Marts, latest_marts, mart
 from analysis.metrics.mentors import mentor_counts
-from analysis.metrics.rebooking import rebooking_counts, same_mentor_counts, session_visits, user_outcomes, with_tier
+from analysis.metrics.rebooking import (
+    in_window,
+    rebooking_counts,
+    same_mentor_counts,
+    session_visits,
+    user_outcomes,
+    with_tier,
+)
 from analysis.metrics.reliability import (
     booking_outcomes,
     cancellation_counts,
@@ -28,7 +35,7 @@ from analysis.metrics.reliability import (
     reliability_counts,
     weekly_counts,
 )
-from analysis.metrics.sensitivity import other_approaches, variant_counts
+from analysis.metrics.sensitivity import counts_by_approach, other_approaches, variant_counts, with_both_tiers
 from analysis.metrics.time_to_rebooking import return_counts
 from analysis.metrics.trial import dealt_outcomes, new_users_by_week
 from tests import reference, small_marts
@@ -148,6 +155,17 @@ def metrics_of(marts: Marts) -> dict[str, Table]:
         "variants": variant_counts(outcomes, users, list(WINDOWS)),
         "intent": intent_counts(outcomes, user_intents(outcomes, bookings, WINDOW)),
         "same mentor": same_mentor_counts(outcomes, sessions),
+        "follow-ups": follow_up_counts(outcomes, user_intents(outcomes, bookings, WINDOW), sessions),
+        "by approach": counts_by_approach(
+            {"sessions": outcomes}
+            | {
+                name: with_both_tiers(user_outcomes(visits, WINDOW, as_of), mentors, "current")
+                for name, visits in other_approaches(sessions, bookings, users).items()
+            },
+            users,
+            list(WINDOWS),
+        ),
+        "without a limit after all": rebooking_counts(in_window(outcomes, None, as_of)),
         "reliability": reliability_counts(booked),
         "weeks": weekly_counts(booked, as_of, NO_SHOW_DAYS, ORPHAN_DAYS),
         "delays": delay_quantiles(booked),
@@ -224,6 +242,28 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
     assert counts_of(found["first requests"], "tier") == by_tier(first, WINDOW)
     recorded = reference.session_visits([row for row in sessions if not row["is_duration_estimated"]])
     assert counts_of(found["recorded sessions"], "tier") == by_tier(recorded, WINDOW)
+
+    assert counts_of(found["without a limit after all"], "tier") == by_tier(visits, None)
+
+    # What is counted alone, and what reports count together, is the same.
+    together = {name: [] for name in ("sessions", "bookings", "first requests", "recorded sessions")}
+    for row in found["by approach"]:
+        together[row.pop("approach")].append(row)
+    assert sorted(map(str, together.pop("sessions"))) == sorted(map(str, found["variants"]))
+    for name, of_approach in together.items():
+        by_mentor = counts_of(found[name], "tier")
+        assert {
+            tier: tuple(sum(row[count] for row in of_approach if row["tier"] == tier) for count in COUNTS)
+            for (tier,) in by_mentor
+        } == {tier: counts for (tier,), counts in by_mentor.items()}
+    followed = {row["tier"]: row for row in found["follow-ups"]}
+    assert {tier: [row[name] for name in ("with_intent", "attended", "lost")] for tier, row in followed.items()} == {
+        row["tier"]: [row[name] for name in ("with_intent", "attended", "lost")] for row in found["intent"]
+    }
+    same = {row["tier"]: (row["returned"], row["same_mentor"]) for row in found["same mentor"]}
+    assert {tier: (row["returned"], row["same_mentor"]) for tier, row in followed.items()} == {
+        tier: same.get(tier, (0, 0)) for tier in followed
+    }
 
     returns = {
         key: [row["returned"], row["censored"]]
