@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alerts.channels import STALE, configured_channels, hold, one_message
+from alerts.message import STALE, hold, one_message
 from command_options import (
     absolute,
     data_option,
@@ -64,6 +64,8 @@ class _OneLineErrors(click.Group):
 def cli(context: click.Context, warehouse: Path | None, gateway: str | None, progress: str) -> None:
     """Do top-tier mentors deliver better retention, and is the booking system reliable?"""
     if context.invoked_subcommand in UNATTENDED:
+        from alerts.channels import configured_channels
+
         configured_channels()  # a channel set by half is reported before the work, not after it
     context.obj = load_settings(warehouse=absolute(warehouse), gateway=gateway)
     if warehouse and not engine_of(context.obj).takes_file:

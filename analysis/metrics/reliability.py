@@ -5,7 +5,8 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import BooleanValue, NumericValue, StringValue, Table, TimestampValue
 
-from analysis.metrics.marts import UNKNOWN, Moment
+from analysis.metrics.classes import LATER, LEAD_TIMES, NOTICES, OLDER_THAN_WEEKS, UNKNOWN, WEEKS_BEFORE
+from analysis.metrics.marts import Moment
 
 
 def booking_outcomes(
@@ -109,10 +110,6 @@ def delay_quantiles(bookings: Table) -> Table:
     by_tier = timed.filter(timed.tier.notnull()).group_by("tier").agg(**quantiles)
     everything = timed.agg(**quantiles).mutate(tier=ibis.null("string"))
     return by_tier.union(everything.select(by_tier.columns))
-
-
-LEAD_TIMES = ("under 1 hour", "1 to 24 hours", "1 to 3 days", "over 3 days")
-NOTICES = ("after the agreed start", *LEAD_TIMES)
 
 
 def cancellation_counts(bookings: Table) -> Table:
@@ -290,3 +287,28 @@ def unknown_counts(events: Table, users: Table, mentors: Table) -> Table:
     return of_unknown_users.agg(unknown_user_events=of_unknown_users.count()).cross_join(
         of_unknown_mentors.agg(unknown_mentor_events=of_unknown_mentors.count())
     )
+
+
+def event_counts(events: Table, users: Table, mentors: Table, as_of: Moment) -> Table:
+    """One row per load, event type and week before `as_of`: how many events, and how many of them are odd.
+
+    Columns `event_load_id, event_type, weeks_before`; `events`; `at_midnight` as in `clock_counts`;
+    `unknown_user_events` and `unknown_mentor_events` as in `unknown_counts`. `weeks_before` is 0 in the seven days
+    up to `as_of`, which belongs to them, 1 in the seven days before, and so on up to 8; 9: older; -1: after `as_of`.
+    """
+    since = (
+        (events.occurred_at + ibis.interval(days=7 * (weeks + 1)) > as_of, weeks) for weeks in range(WEEKS_BEFORE + 1)
+    )
+    timed = events.mutate(
+        weeks_before=ibis.cases((events.occurred_at > as_of, LATER), *since, else_=OLDER_THAN_WEEKS).cast("int64")
+    )
+    known_users = users.select("user_id", has_user=ibis.literal(True))
+    known_mentors = mentors.select("mentor_id", has_mentor=ibis.literal(True)).distinct()
+    joined = timed.left_join(known_users, "user_id").drop("user_id_right").left_join(known_mentors, "mentor_id")
+    counted = joined.group_by("load_id", "event_type", "weeks_before").agg(
+        events=joined.count(),
+        at_midnight=joined.count(where=joined.occurred_at == joined.occurred_at.truncate("D")),
+        unknown_user_events=joined.count(where=joined.has_user.isnull()),
+        unknown_mentor_events=joined.count(where=joined.has_mentor.isnull()),
+    )
+    return counted.rename(event_load_id="load_id").relocate("event_load_id")

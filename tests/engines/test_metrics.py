@@ -32,6 +32,7 @@ EARLIER_DAYS = 40
 _SUBQUERY = "ScalarSubquery"
 POLARS_CANNOT = {
     "first requests": "WindowFunction",
+    "by approach": "WindowFunction",
     "sessions: double bookings": "Only equality join predicates",
     "latest event": _SUBQUERY,
     "newest load": _SUBQUERY,
