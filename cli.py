@@ -50,7 +50,7 @@ class _OneLineErrors(click.Group):
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(project_version())
 @click.option("--warehouse", type=click.Path(path_type=Path), help="The warehouse file of DuckDB.")
-@click.option("--gateway", help="The SQLMesh gateway: duckdb or postgres.")
+@click.option("--gateway", help="The SQLMesh gateway: duckdb, postgres or spark.")
 @click.option(
     "--progress",
     type=click.Choice(["auto", "plain"]),

@@ -130,7 +130,7 @@ class Settings(BaseSettings):
 
     warehouse: Path = Path("warehouse.duckdb")
     data: Path = PROJECT_ROOT / "seeds" / "sample"
-    gateway: Literal["duckdb", "postgres"] = "duckdb"
+    gateway: Literal["duckdb", "postgres", "spark"] = "duckdb"
     lock_wait_seconds: NotNegative = 600
     logs: Path = Path("logs")
 

@@ -12,6 +12,10 @@ def engine_of(settings: Settings) -> Engine:
         from engines.postgres import Postgres
 
         return Postgres()
+    if settings.gateway == "spark":
+        from engines.spark import Spark
+
+        return Spark()
     from engines.duckdb import DuckDB
 
     return DuckDB()
