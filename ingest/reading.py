@@ -25,6 +25,12 @@ def _pattern(path: Path) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def json_rows(path: Path, json_format: str) -> str:
+    """SQL for the events of a file: `position`, from 1, and `raw_text`; to be run by one thread, see `one_thread`."""
+    reader = f"read_json_objects({_pattern(path)}, format = '{json_format}')"
+    return f"SELECT ROW_NUMBER() OVER () AS position, CAST(json AS VARCHAR) AS raw_text FROM {reader}"
+
+
 def read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile, number: int) -> list[str]:
     """Make `source_text` (position, raw_text) and `normalised` (position, columns, reason), `_number` at their ends.
 
@@ -39,8 +45,7 @@ def read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sourc
     """
     try:
         if file.json_format:
-            reader = f"read_json_objects({_pattern(file.path)}, format = '{file.json_format}')"
-            rows = f"SELECT ROW_NUMBER() OVER () AS position, CAST(json AS VARCHAR) AS raw_text FROM {reader}"
+            rows = json_rows(file.path, file.json_format)
             unknown = []
         else:
             from ingest.csv_rows import load_csv  # pyarrow is slow to import
@@ -72,9 +77,12 @@ def read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sourc
         )
         if several:
             notes.append(f"rows of several lines: {several:,} (quotes that are not closed where they should be?)")
-    if unknown:
-        notes.append(f"columns that are not loaded: {', '.join(map(shown, unknown))}")
-    return notes
+    return notes + unknown_columns(unknown)
+
+
+def unknown_columns(names: list[str]) -> list[str]:
+    """The note on columns or properties that are not loaded, if there are some."""
+    return [f"columns that are not loaded: {', '.join(map(shown, names))}"] if names else []
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import duckdb
 
 from engines.duckdb import publication
 from engines.duckdb.connection import connect, engine_options, writing_failure
-from engines.protocol import QueryError, Row, Say, UnknownNameError, Version
+from engines.protocol import QueryError, Row, Say, UnknownNameError, Version, Workers
 from errors import WarehouseError
 from settings import Settings
 
@@ -72,6 +72,8 @@ class DuckDBReader:
 
 class _Loading:
     """The warehouse itself: it has whatever is asked of it."""
+
+    workers: Workers | None = None
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection

@@ -16,6 +16,7 @@ import duckdb
 
 from engines.duckdb.connection import connect, one_row, writing_failure
 from engines.postgres.connection import failure, libraries, place, uninterrupted_copy
+from engines.protocol import Workers
 from errors import WarehouseError
 
 _BATCH_ROWS = 50_000
@@ -25,6 +26,8 @@ _BY_KEY = {"booking_events"}
 
 class PostgresLoading:
     """A `Loading` of an empty DuckDB, filled from PostgreSQL as it is asked for."""
+
+    workers: Workers | None = None
 
     def __init__(self, scratch: duckdb.DuckDBPyConnection, postgres: Any, folder: Path) -> None:
         self.connection = scratch

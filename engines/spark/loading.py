@@ -17,7 +17,9 @@ import sqlglot
 from sqlglot import exp
 
 from engines.duckdb.connection import connect, one_row, writing_failure
+from engines.protocol import Workers
 from engines.spark.sets import TABLES
+from engines.spark.workers import SparkWorkers
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -36,6 +38,8 @@ class SparkLoading:
         self.newest_load = 0
         self.tables: list[str] = []
         self.provided: set[str] = set()
+        self.dealer = SparkWorkers(session, folder / "work", self._files)
+        self.workers: Workers | None = self.dealer
 
     def create(self, tables: str) -> None:
         self.connection.execute(tables)
@@ -74,6 +78,7 @@ class SparkLoading:
             if not rows:
                 file.unlink()
             self.session.sql(f"REFRESH TABLE raw.{table}")
+        self.dealer.clear()
 
     def _files(self, table: str) -> Path:
         return self.folder / TABLES / "raw" / "raw.db" / table
