@@ -18,6 +18,7 @@ from sqlmesh.core.engine_adapter.spark import SparkEngineAdapter
 from sqlmesh.engines.spark.db_api.spark_session import SparkSessionConnection
 from sqlmesh.utils.errors import SQLMeshError
 
+from engines.protocol import QueryError
 from engines.spark.reader import spark_errors
 from engines.spark.sets import STATE
 from settings import Settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CATALOG = "spark_catalog"
+_QUESTIONS = ("SHOW", "DESCRIBE", "SELECT")
 
 
 class Work:
@@ -107,12 +109,14 @@ class ParquetAdapter(SparkEngineAdapter):
             )
             self.replace_query(target, held.union(exp.select(*columns).from_(news), distinct=False), columns)
 
-    def execute(self, *arguments: Any, **options: Any) -> None:
+    def _execute(self, sql: str, *arguments: Any, **options: Any) -> None:
         try:
             with spark_errors():
-                super().execute(*arguments, **options)
-        except BaseException:
-            self.work.is_broken = True
+                super()._execute(sql, *arguments, **options)
+        except BaseException as error:
+            # That something is not there SQLMesh finds out by asking for it.
+            is_question = sql.lstrip().upper().startswith(_QUESTIONS) and isinstance(error, QueryError)
+            self.work.is_broken = self.work.is_broken or not is_question
             raise
 
 

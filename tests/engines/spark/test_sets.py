@@ -110,9 +110,7 @@ def test_a_folder_of_somebody_else_is_left_alone(root):
 
 def test_a_file_is_no_warehouse(root):
     root.touch()
-    with pytest.raises(
-        WarehouseError, match="is a file; a warehouse on Spark is a folder, name another by --warehouse"
-    ):
+    with pytest.raises(WarehouseError, match="is a file; a warehouse on Spark is a folder"):
         publish(root, "first")
 
 
@@ -125,7 +123,7 @@ def test_a_damaged_pointer_and_a_missing_set(root):
     with pytest.raises(WarehouseError, match="cannot be read"):
         told(root)
     pointer.write_text(json.dumps(json.loads(text) | {"published": "gone"}))
-    with pytest.raises(WarehouseError, match="is missing or damaged; run: .* rollback"):
+    with pytest.raises(WarehouseError, match=r"is missing or damaged; run: .* rollback"):
         told(root)
     sets.roll_back(root, 0, lambda _: None, lambda: None)
     assert told(root) == "first"
