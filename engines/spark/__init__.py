@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.protocol import QueryError, Say, Version
-from engines.spark import catalog, sets
+from engines.spark import sets
 from engines.spark.reader import SparkReader, spark_errors
-from engines.spark.session import is_open, require_pyspark, session_of
+from engines.spark.session import require_pyspark, session_of
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -96,12 +96,8 @@ class Spark:
     @contextmanager
     def reading(self, settings: Settings, makes_tables: bool = False) -> Iterator[SparkReader]:
         require_pyspark()
-        with sets.published_set(sets.root_of(settings)) as folder:
-            has_tables = is_open(folder)
-            with session_of(folder, settings) as session:
-                if not has_tables:
-                    catalog.register(session, folder)
-                yield SparkReader(session, self.place(settings))
+        with sets.published_set(sets.root_of(settings)) as folder, session_of(folder, settings) as session:
+            yield SparkReader(session, self.place(settings))
 
     @contextmanager
     def writing(self, settings: Settings, say: Say, begin_publishing: Callable[[], None]) -> Iterator[SparkState]:

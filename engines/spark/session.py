@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engines.spark import catalog
 from engines.spark.sets import TABLES
-from errors import SettingsError, WarehouseError
+from errors import MentorAnalyticsError, SettingsError, WarehouseError
 from settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def require_pyspark() -> None:
 
 @contextmanager
 def session_of(folder: Path, settings: Settings) -> Iterator[SparkSession]:
-    """A session that has no tables yet but what this block, or one before for the same set, has registered.
+    """A session that has the tables of a set.
 
     Raises:
         SettingsError: PySpark or Java is missing.
@@ -72,13 +73,14 @@ def session_of(folder: Path, settings: Settings) -> Iterator[SparkSession]:
         if not (_open and _open[0] == folder):
             close()
             _open = folder, _start(folder, settings)
+            try:
+                with explained():
+                    catalog.register(_open[1], folder)
+            except BaseException:
+                close()
+                raise
         with explained():
             yield _open[1]
-
-
-def is_open(folder: Path) -> bool:
-    """Whether the session of this process is that of a set."""
-    return bool(_open and _open[0] == folder)
 
 
 def close() -> None:
@@ -96,6 +98,8 @@ def explained() -> Iterator[None]:
     """Turns the loss of the session into an error of ours."""
     try:
         yield
+    except MentorAnalyticsError:
+        raise
     except Exception as error:
         if not is_lost(error):
             raise

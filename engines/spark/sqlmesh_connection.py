@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,20 +22,22 @@ from sqlmesh.utils.errors import SQLMeshError
 from engines.protocol import QueryError
 from engines.spark.reader import spark_errors
 from engines.spark.sets import STATE
+from errors import MentorAnalyticsError, WarehouseError
 from settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CATALOG = "spark_catalog"
-_QUESTIONS = ("SHOW", "DESCRIBE", "SELECT")
+_QUESTIONS = ("SHOW", "DESCRIBE", "SELECT", "WITH", "SET", "USE")
 
 
 class Work:
     """The set that SQLMesh works on.
 
     A refresh gives it. A command of SQLMesh's own has none: it begins one with its first connection, and publishes
-    it when it closes its state or else when the process ends, unless a statement failed or was interrupted.
+    it when it closes its state or else when the process ends, unless it only asked, or a statement failed or was
+    interrupted.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -42,7 +45,7 @@ class Work:
         self.given: tuple[Path, SparkSession] | None = None
         self.own: ExitStack | None = None
         self.state: EngineAdapter | None = None
-        self.is_broken = False
+        self.is_broken = self.is_changed = False
 
     def give(self, folder: Path, session: SparkSession) -> None:
         self.given = folder, session
@@ -52,27 +55,47 @@ class Work:
         if not self.given:
             from engines.spark.writing import writing
 
-            self.own, self.is_broken = ExitStack(), False
+            self.own, self.is_broken, self.is_changed = ExitStack(), False, False
             self.given = self.own.enter_context(
                 writing(self.settings, lambda line: print(line, file=sys.stderr), lambda: None)
             )
-            atexit.register(self.finish)
+            atexit.register(self._finish_at_exit)
         return self.given
+
+    @contextmanager
+    def statement(self, sql: str) -> Iterator[None]:
+        """Take note of a statement that runs inside."""
+        # That something is not there SQLMesh finds out by asking for it.
+        is_question = sql.lstrip().upper().startswith(_QUESTIONS)
+        self.is_changed = self.is_changed or not is_question
+        try:
+            yield
+        except BaseException as error:
+            self.is_broken = self.is_broken or not (is_question and isinstance(error, QueryError))
+            raise
 
     def finish(self) -> None:
         """Publish what a command of SQLMesh's own has done, or throw it away."""
         own, self.own = self.own, None
         if own is None:
             return
-        atexit.unregister(self.finish)
+        atexit.unregister(self._finish_at_exit)
         if self.state:
             self.state.close()
         self.given = self.state = None
-        if self.is_broken:
-            failure = SQLMeshError("a statement failed")
-            own.__exit__(SQLMeshError, failure, None)
-        else:
+        if self.is_changed and not self.is_broken:
             own.close()
+        else:
+            # What is left with an error is not published.
+            with suppress(WarehouseError, SQLMeshError), own:
+                raise SQLMeshError("nothing is to be published")
+
+    def _finish_at_exit(self) -> None:
+        try:
+            self.finish()
+        except MentorAnalyticsError as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            os._exit(1)
 
 
 class ParquetAdapter(SparkEngineAdapter):
@@ -110,14 +133,8 @@ class ParquetAdapter(SparkEngineAdapter):
             self.replace_query(target, held.union(exp.select(*columns).from_(news), distinct=False), columns)
 
     def _execute(self, sql: str, *arguments: Any, **options: Any) -> None:
-        try:
-            with spark_errors():
-                super()._execute(sql, *arguments, **options)
-        except BaseException as error:
-            # That something is not there SQLMesh finds out by asking for it.
-            is_question = sql.lstrip().upper().startswith(_QUESTIONS) and isinstance(error, QueryError)
-            self.work.is_broken = self.work.is_broken or not is_question
-            raise
+        with self.work.statement(sql), spark_errors():
+            super()._execute(sql, *arguments, **options)
 
 
 class StateAdapter(DuckDBEngineAdapter):
@@ -126,6 +143,10 @@ class StateAdapter(DuckDBEngineAdapter):
     @property
     def work(self) -> Work:
         return self._extra_config["work"]  # type: ignore[no-any-return]
+
+    def _execute(self, sql: str, *arguments: Any, **options: Any) -> None:
+        with self.work.statement(sql):
+            super()._execute(sql, *arguments, **options)
 
     def close(self) -> Any:
         super().close()

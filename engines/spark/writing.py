@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engines.protocol import Say
 from engines.spark import catalog, sets
+from engines.spark.reader import spark_errors
 from engines.spark.session import answers, close, forget_jvm, lost, require_pyspark, session_of
 from settings import Settings
 
@@ -31,7 +32,6 @@ def writing(settings: Settings, say: Say, begin_publishing: Callable[[], None]) 
     with sets.next_set(root, settings.lock_wait_seconds, say, begin_publishing) as folder:
         try:
             with session_of(folder, settings) as session:
-                catalog.register(session, folder)
                 try:
                     yield folder, session
                 except Exception:
@@ -39,7 +39,8 @@ def writing(settings: Settings, say: Say, begin_publishing: Callable[[], None]) 
                         forget_jvm()
                         raise lost() from None
                     raise
-                catalog.save(session, folder)
+                with spark_errors():
+                    catalog.save(session, folder)
         except BaseException:
             close()
             raise
