@@ -192,8 +192,9 @@ def _reason(error: Exception) -> str:
     if "UnsupportedClassVersionError" in written or "Unrecognized option" in written:
         return f"it needs Java {OLDEST_JAVA} or later, and this one is older; name another by JAVA_HOME"
     if "JAVA_GATEWAY_EXITED" in str(error):
-        lines = [line for line in written.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
-        return lines[-1].strip() if lines else "its Java ended"
+        # Neither what Spark's script makes of it nor where in Java it was.
+        lines = [line.strip() for line in written.splitlines() if "spark-class" not in line]
+        return next((line for line in reversed(lines) if line and not line.startswith("at ")), "its Java ended")
     return first_line(error)
 
 

@@ -85,5 +85,5 @@ def _query(query: str) -> str:
 
 def _in_spark(columns: str) -> str:
     """Columns with DuckDB's types, as Spark has them."""
-    parsed = sqlglot.parse_one(f"CREATE TABLE t ({columns})", dialect="duckdb", into=exp.Create)
-    return ", ".join(column.sql(dialect="spark") for column in parsed.this.expressions)
+    parsed = sqlglot.parse_one(f"CREATE TABLE t ({columns})", dialect="duckdb")
+    return ", ".join(column.sql(dialect="spark") for column in parsed.find_all(exp.ColumnDef))

@@ -61,7 +61,7 @@ def write_files(folder: Path) -> None:
 
 
 def test_days_of_dirty_files_give_the_rows_that_duckdb_has(run, warehouse, tmp_path, is_dealt_out):
-    simulate(Scenario(150, 3, dirt=0.1)).write(tmp_path / "days", "jsonl", 2, 0.2)
+    simulate(Scenario(150, 3, dirt=0.1)).write(tmp_path / "days", "jsonl", 3, 0.2)
     days = sorted((tmp_path / "days").iterdir())
     write_files(days[0])
     for day in days:
