@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 OLDEST_JAVA = 17
+_END_SECONDS = 5
 _UNITS = {unit + i: (1024 if i else 1000) ** power for power, unit in enumerate("KMGT", 1) for i in ("", "i")}
 # What they would print, with the traces of Java, is said in one line of ours.
 _LOGGERS = ("py4j", "py4j.clientserver", "py4j.java_gateway", "SQLQueryContextLogger", "DataFrameQueryContextLogger")
@@ -79,8 +81,14 @@ def session_of(folder: Path, settings: Settings) -> Iterator[SparkSession]:
             except BaseException:
                 close()
                 raise
-        with explained():
-            yield _open[1]
+        try:
+            with explained():
+                yield _open[1]
+        except (Exception, GeneratorExit):
+            raise
+        except BaseException:
+            forget_jvm()
+            raise
 
 
 def close() -> None:
@@ -133,12 +141,24 @@ def lost() -> WarehouseError:
 
 
 def forget_jvm() -> None:
-    """Have the next session start a JVM of its own."""
+    """End the JVM, and have the next session start one of its own.
+
+    For one that is lost, and where a call was broken off: its answer would be taken for that of the next call.
+    """
     global _open
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
     _open = None
+    process = getattr(SparkContext._gateway, "proc", None)
+    if process:
+        with suppress(OSError):
+            process.stdin.close()  # it ends by itself, and takes what it has written for a while with it
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
     SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
     SparkSession._instantiatedSession = None
 
@@ -159,6 +179,7 @@ def _start(folder: Path, settings: Settings) -> SparkSession:
     global _log
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    logging.getLogger().addFilter(_is_not_py4j)
     options = _options(folder, settings)
     # Ours wins over spark-defaults.conf, so that is read here, and not by the JVM alone.
     conf = SparkConf(loadDefaults=False)
@@ -184,6 +205,10 @@ def _start(folder: Path, settings: Settings) -> SparkSession:
             signal.signal(signal.SIGINT, before)
         if _log:
             _log.unlink(missing_ok=True)
+
+
+def _is_not_py4j(record: logging.LogRecord) -> bool:
+    return "py4j" not in Path(record.pathname).parts
 
 
 def _reason(error: Exception) -> str:

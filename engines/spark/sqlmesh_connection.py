@@ -21,6 +21,7 @@ from sqlmesh.utils.errors import SQLMeshError
 
 from engines.protocol import QueryError
 from engines.spark.reader import spark_errors
+from engines.spark.session import forget_jvm
 from engines.spark.sets import STATE
 from errors import MentorAnalyticsError, WarehouseError
 from settings import Settings
@@ -72,6 +73,8 @@ class Work:
             yield
         except BaseException as error:
             self.is_broken = self.is_broken or not (is_question and isinstance(error, QueryError))
+            if not isinstance(error, Exception):
+                forget_jvm()
             raise
 
     def finish(self) -> None:

@@ -1,4 +1,4 @@
-"""Loading into Spark: the rows and the judgements are those of DuckDB, read by one process or dealt out to workers."""
+"""Loading into Spark: the rows and the judgements are those of DuckDB, by one process or dealt out to workers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ from tests.engines.postgres.test_loading import COMPARED, TEXTS
 pytestmark = pytest.mark.spark
 
 
-@pytest.fixture(params=[False, True], ids=["one process", "workers"])
-def is_dealt_out(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether workers read and judge events, in parts of a few lines."""
-    if request.param:
-        monkeypatch.setattr(distributed, "SPREAD_BYTES", 0)
-        monkeypatch.setattr(distributed, "SPLIT_BYTES", 60_000)
-    return request.param
+@pytest.fixture
+def dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers read and judge events, in parts of some lines, however few there are."""
+    monkeypatch.setattr(distributed, "SPREAD_BYTES", 0)
+    monkeypatch.setattr(distributed, "SPLIT_BYTES", 60_000)
 
 
 def in_duckdb(warehouse: Path) -> dict[str, Counter]:
@@ -60,11 +58,13 @@ def write_files(folder: Path) -> None:
         compressed.write("\n".join(lines[2 * third :]))
 
 
-def test_days_of_dirty_files_give_the_rows_that_duckdb_has(run, warehouse, tmp_path, is_dealt_out):
+def test_days_of_dirty_files_give_the_rows_that_duckdb_has(run, warehouse, tmp_path, monkeypatch, dealt_out):
     simulate(Scenario(150, 3, dirt=0.1)).write(tmp_path / "days", "jsonl", 3, 0.2)
     days = sorted((tmp_path / "days").iterdir())
     write_files(days[0])
-    for day in days:
+    for number, day in enumerate(days):
+        if number == 1:  # a day of few events, which one process reads
+            monkeypatch.setattr(distributed, "SPREAD_BYTES", 1 << 20)
         output = run("ingest", "--data", str(day)).output
         notes = [note for load in ingest(warehouse, day) for note in load.notes]
         assert in_spark() == in_duckdb(warehouse), day.name
@@ -73,7 +73,7 @@ def test_days_of_dirty_files_give_the_rows_that_duckdb_has(run, warehouse, tmp_p
     assert "unchanged since its last load" in run("ingest", "--data", str(day)).output
 
 
-def test_text_comes_as_it_was(run, warehouse, tmp_path, is_dealt_out):
+def test_text_comes_as_it_was(run, warehouse, tmp_path, dealt_out):
     events = [event(f"e{number}|{text}", cancelled_by=text) for number, text in enumerate(TEXTS)]
     events += [event(f"rejected {number}", event_type=text) for number, text in enumerate(TEXTS)]
     folder = write_data(tmp_path / "it's [data]", events=events)
@@ -82,7 +82,7 @@ def test_text_comes_as_it_was(run, warehouse, tmp_path, is_dealt_out):
     assert in_spark() == in_duckdb(warehouse)
 
 
-def test_a_file_that_cannot_be_read_leaves_nothing(run, place, tmp_path, is_dealt_out):
+def test_a_file_that_cannot_be_read_leaves_nothing(run, place, tmp_path, dealt_out):
     folder = write_data(tmp_path / "data")
     (folder / "booking_events.json").unlink()
     lines = [json.dumps(event(f"e{number}")) for number in range(1000)]
