@@ -196,8 +196,8 @@ def _start(folder: Path, settings: Settings) -> SparkSession:
             _log = Path(name)
             with os.fdopen(descriptor, "wb") as log:
                 gateway = launch_gateway(conf, {"stdout": log, "stderr": log})  # type: ignore[no-untyped-call]
-        context = SparkContext(conf=conf, gateway=gateway)
-        return SparkSession.builder.getOrCreate() if context else None  # type: ignore[return-value]
+        SparkContext(conf=conf, gateway=gateway)
+        return SparkSession.builder.getOrCreate()
     except Exception as error:
         raise WarehouseError(f"Spark does not start ({_reason(error)})") from None
     finally:
