@@ -74,21 +74,28 @@ def session_of(folder: Path, settings: Settings) -> Iterator[SparkSession]:
     with _lock:
         if not (_open and _open[0] == folder):
             close()
-            _open = folder, _start(folder, settings)
-            try:
-                with explained():
-                    catalog.register(_open[1], folder)
-            except BaseException:
-                close()
-                raise
-        try:
-            with explained():
-                yield _open[1]
-        except (Exception, GeneratorExit):
-            raise
-        except BaseException:
-            forget_jvm()
-            raise
+            with _unbroken():
+                _open = folder, _start(folder, settings)
+                try:
+                    with explained():
+                        catalog.register(_open[1], folder)
+                except Exception:
+                    close()
+                    raise
+        with _unbroken(), explained():
+            yield _open[1]
+
+
+@contextmanager
+def _unbroken() -> Iterator[None]:
+    """End the JVM where a signal breaks off what runs inside."""
+    try:
+        yield
+    except (Exception, GeneratorExit):
+        raise
+    except BaseException:
+        forget_jvm()
+        raise
 
 
 def close() -> None:
