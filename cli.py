@@ -52,7 +52,7 @@ class _OneLineErrors(click.Group):
 @click.group(cls=_OneLineErrors, commands=OPERATION_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(project_version())
 @click.option("--warehouse", type=click.Path(path_type=Path), help="The warehouse file of DuckDB.")
-@click.option("--gateway", help="The SQLMesh gateway: duckdb, postgres or snowflake.")
+@click.option("--gateway", help="The SQLMesh gateway: duckdb, postgres, spark or snowflake.")
 @click.option(
     "--progress",
     type=click.Choice(["auto", "plain"]),

@@ -128,7 +128,7 @@ class Settings(BaseModel):
     warehouse: Path = Path("warehouse.duckdb")
     data: Path = PROJECT_ROOT / "seeds" / "sample"
     sources: Annotated[Path | None, BeforeValidator(_none_is_no_file)] = None
-    gateway: Literal["duckdb", "postgres", "snowflake"] = "duckdb"
+    gateway: Literal["duckdb", "postgres", "spark", "snowflake"] = "duckdb"
     lock_wait_seconds: NotNegative = 600
     logs: Path = Path("logs")
 

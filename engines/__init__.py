@@ -24,6 +24,10 @@ def engine_of(settings: Settings) -> Engine:
         from engines.postgres import Postgres
 
         return Postgres()
+    if settings.gateway == "spark":
+        from engines.spark import Spark
+
+        return Spark()
     if settings.gateway == "snowflake":
         from engines.snowflake import Snowflake
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +47,11 @@ class UnknownNameError(QueryError):
     """A query names a table or a column that is not there."""
 
 
+def not_built(what: str, engine: str) -> WarehouseError:
+    """The failure of what one engine lacks, which has a page of its own; `what` as in `a backup`."""
+    return WarehouseError(f"{what} is not built for {engine}; docs/{engine.lower()}.md says what there is in its place")
+
+
 class Reader(Protocol):
     """One state of a warehouse, the same for as long as it is read, and never written to.
 
@@ -86,10 +91,51 @@ class Reader(Protocol):
         """The failure of an answer for a reason that lies in the warehouse."""
 
 
+class Workers(Protocol):
+    """Processes, on this machine or others, among which work on rows is dealt out.
+
+    What comes of it are tables by name, for queries of the others. Columns and queries are in DuckDB's dialect.
+    """
+
+    def each(
+        self, name: str, tasks: Sequence[object], work: Callable[[Any], Iterator[pa.RecordBatch]], columns: str
+    ) -> None:
+        """Work off each task by itself.
+
+        Args:
+            work: gives the rows that come of a task; it and the tasks can be pickled.
+            columns: of these rows.
+        """
+
+    def by_key(
+        self,
+        name: str,
+        query: str,
+        key: str,
+        work: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]],
+        columns: str,
+    ) -> None:
+        """Work on the rows of a query, all with the same key in one place."""
+
+    def rows(self, query: str) -> list[Row]:
+        """The rows of a query."""
+
+    def append(self, table: str, query: str) -> None:
+        """Append the rows of a query to a table of `raw`."""
+
+    def place(self, name: str) -> str:
+        """The Parquet files of a table of these, as a pattern that every worker can read."""
+
+
 class Loading(Protocol):
-    """The tables of `raw` in a DuckDB connection, which reads files on every engine."""
+    """The tables of `raw` in a DuckDB connection, which reads files on every engine.
+
+    Attributes:
+        workers: who may read and judge large files instead, if anybody.
+    """
 
     connection: duckdb.DuckDBPyConnection
+    workers: Workers | None
 
     def create(self, tables: str) -> None:
         """Make the tables where they are not there yet; `tables` is SQL that does."""

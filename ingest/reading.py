@@ -26,6 +26,12 @@ def _pattern(path: Path) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def json_rows(path: Path, json_format: str) -> str:
+    """SQL for the events of a file: `position`, from 1, and `raw_text`; to be run by one thread, see `one_thread`."""
+    reader = f"read_json_objects({_pattern(path)}, format = '{json_format}')"
+    return f"SELECT ROW_NUMBER() OVER () AS position, CAST(json AS VARCHAR) AS raw_text FROM {reader}"
+
+
 def read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile, number: int) -> list[str]:
     """Make `source_text` (position, raw_text) and `normalised` (position, columns, reason), `_number` at their ends.
 
@@ -43,7 +49,11 @@ def read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sourc
     unknown: list[str] = []
     try:
         if has_objects:
-            rows = _parquet_objects(connection, source, file) if file.is_parquet else _json_objects(file)
+            rows = (
+                _parquet_objects(connection, source, file)
+                if file.is_parquet
+                else json_rows(file.place, str(file.json_format))
+            )
         else:
             from ingest.csv_rows import load_csv  # pyarrow is slow to import
 
@@ -77,15 +87,12 @@ def read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sourc
         )
         if several:
             notes.append(f"rows of several lines: {several:,} (quotes that are not closed where they should be?)")
-    if unknown:
-        notes.append(f"columns that are not loaded: {', '.join(map(shown, unknown))}")
-    return notes
+    return notes + unknown_columns(unknown)
 
 
-def _json_objects(file: SourceFile) -> str:
-    """SQL for the rows of a JSON file, numbered as they stream by."""
-    reader = f"read_json_objects({_pattern(file.place)}, format = '{file.json_format}')"
-    return f"SELECT ROW_NUMBER() OVER () AS position, CAST(json AS VARCHAR) AS raw_text FROM {reader}"
+def unknown_columns(names: list[str]) -> list[str]:
+    """The note on columns or properties that are not loaded, if there are some."""
+    return [f"columns that are not loaded: {', '.join(map(shown, names))}"] if names else []
 
 
 def _parquet_objects(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile) -> str:

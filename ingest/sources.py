@@ -213,10 +213,15 @@ def _unknown_types(connection: duckdb.DuckDBPyConnection) -> list[str]:
         SELECT event_type, COUNT(*) FROM normalised WHERE reason = 'unknown_event_type'
         GROUP BY event_type ORDER BY COUNT(*) DESC, event_type
     """).fetchall()
-    if not rows:
+    return note_on_types(rows)
+
+
+def note_on_types(unknown: list[tuple[str, int]]) -> list[str]:
+    """The note on event types that are not known, the most frequent first, if there are some; each with its number."""
+    if not unknown:
         return []
-    named = ", ".join(f"{shown(event_type)} ({count:,})" for event_type, count in rows[:5])
-    return [f"event types that are not known: {named}{', …' if len(rows) > 5 else ''}"]
+    named = ", ".join(f"{shown(event_type)} ({count:,})" for event_type, count in unknown[:5])
+    return [f"event types that are not known: {named}{', …' if len(unknown) > 5 else ''}"]
 
 
 EVENTS = Source(

@@ -176,14 +176,14 @@ def refuse_earlier_version(reader: Reader) -> None:
     Raises:
         WarehouseError: it is one.
     """
-    ((count,),) = reader.rows(
-        "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'raw' AND column_name = 'effective_at'"
+    try:
+        reader.rows("SELECT effective_at FROM raw.users LIMIT 0")
+    except UnknownNameError:
+        return
+    raise WarehouseError(
+        "the warehouse was built by an earlier version, which kept less of users and mentors; "
+        f"rebuild it: {COMMAND} reset --yes, then {COMMAND} refresh with all files"
     )
-    if count:
-        raise WarehouseError(
-            "the warehouse was built by an earlier version, which kept less of users and mentors; "
-            f"rebuild it: {COMMAND} reset --yes, then {COMMAND} refresh with all files"
-        )
 
 
 def environment_names(reader: Reader) -> list[str]:

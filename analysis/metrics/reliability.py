@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import BooleanValue, NumericValue, StringValue, Table, TimestampValue
+from ibis.expr.types import BooleanValue, IntegerValue, NumericValue, StringValue, Table, TimestampValue
 
 from analysis.metrics.classes import LATER, LEAD_TIMES, NOTICES, OLDER_THAN_WEEKS, UNKNOWN, WEEKS_BEFORE
 from analysis.metrics.marts import Moment
@@ -172,7 +172,7 @@ def property_counts(bookings: Table, sessions: Table) -> Table:
     """
     # An end that is told by its own event is recorded when it happens.
     of_sessions = sessions.agg(
-        ends_by_duration=sessions.count(where=_is_true(sessions.end_recorded_at > sessions.ended_at))
+        ends_by_duration=_how_many(sessions, _is_true(sessions.end_recorded_at > sessions.ended_at))
     )
     return bookings.agg(
         agreed_starts=bookings.agreed_start_at.count(),
@@ -195,7 +195,7 @@ def requested_duration_quantiles(bookings: Table, sessions: Table) -> Table:
         sessions=both.count(),
         requested_median=both.requested_duration_minutes.median(),
         actual_median=both.duration_minutes.median(),
-        overruns=both.count(where=both.duration_minutes > both.requested_duration_minutes),
+        overruns=_how_many(both, both.duration_minutes > both.requested_duration_minutes),
     )
 
 
@@ -208,10 +208,10 @@ def session_counts(sessions: Table, as_of: Moment, max_session_hours: int) -> Ta
     is_running = sessions.is_duration_estimated & (sessions.started_at + ibis.interval(hours=max_session_hours) > as_of)
     return sessions.agg(
         sessions=sessions.count(),
-        running=sessions.count(where=is_running),
-        estimated_ends=sessions.count(where=sessions.is_duration_estimated & ~is_running),
-        recorded_ends=sessions.count(where=~sessions.is_duration_estimated),
-        walk_ins=sessions.count(where=sessions.booking_id.isnull()),
+        running=_how_many(sessions, is_running),
+        estimated_ends=_how_many(sessions, sessions.is_duration_estimated & ~is_running),
+        recorded_ends=_how_many(sessions, ~sessions.is_duration_estimated),
+        walk_ins=_how_many(sessions, sessions.booking_id.isnull()),
     )
 
 
@@ -264,6 +264,11 @@ def double_booking_counts(sessions: Table, users: Table) -> Table:
 
 def _recorded(sessions: Table) -> Table:
     return sessions.filter(~sessions.is_duration_estimated)
+
+
+def _how_many(rows: Table, condition: BooleanValue) -> IntegerValue:
+    """How many of all rows a condition holds for; of no rows Spark would make null."""
+    return rows.count(where=condition).fill_null(0)
 
 
 def _is_true(condition: BooleanValue) -> BooleanValue:

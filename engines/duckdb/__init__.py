@@ -15,7 +15,7 @@ import duckdb
 
 from engines.duckdb import publication
 from engines.duckdb.connection import connect, engine_options, one_row, writing_failure
-from engines.protocol import Contents, QueryError, Row, Say, UnknownNameError, Version
+from engines.protocol import Contents, QueryError, Row, Say, UnknownNameError, Version, Workers
 from errors import WarehouseError
 from settings import Settings
 
@@ -97,6 +97,8 @@ class DuckDBReader:
 
 class _Loading:
     """The warehouse itself: it has whatever is asked of it."""
+
+    workers: Workers | None = None
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection

@@ -11,24 +11,22 @@ warehouse is a symbolic link all of this lies beside the file that it leads to, 
 
 from __future__ import annotations
 
-import fcntl
 import filecmp
 import glob
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 import duckdb
 
 from engines.duckdb.connection import connect, engine_options, remove_abandoned_spill, writing_failure
+from engines.writer_lock import only_writer
 from errors import WarehouseError
 from settings import load_settings
 
-_POLL_SECONDS = 0.2
 _COPY_BYTES = 1 << 20
 
 # The copy that this process builds just now, under the lock of the warehouse's writers.
@@ -232,41 +230,16 @@ def _copy(source: BinaryIO, target: Path) -> None:
 
 @contextmanager
 def _only_writer(warehouse: Path, wait_seconds: float, say: Callable[[str], None]) -> Iterator[Path]:
-    """Hold the lock of a warehouse's writers; gives the file itself, behind any symbolic link.
-
-    The system takes the lock back from a process that dies.
-    """
+    """Hold the lock of a warehouse's writers; gives the file itself, behind any symbolic link."""
     try:
         real = warehouse.resolve()
         lock = _beside(real, ".next").with_name(f"{real.name}.lock")
-        with lock.open("a+", encoding="utf-8") as file:
-            _acquire(file, warehouse, wait_seconds, say)
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        with only_writer(lock, warehouse, wait_seconds, say):
             yield real
     except OSError as error:
         raise WarehouseError(f"the warehouse {warehouse} cannot be written: {error.strerror or error}") from None
     except duckdb.Error as error:
         raise writing_failure(warehouse, error) from None
-
-
-def _acquire(lock: TextIO, warehouse: Path, wait_seconds: float, say: Callable[[str], None]) -> None:
-    deadline = time.monotonic() + wait_seconds
-    is_first_try = True
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            lock.seek(0)
-            holder = f"process {lock.read().strip() or 'unknown'} is writing {warehouse}"
-        if time.monotonic() >= deadline:
-            raise WarehouseError(f"{holder}; try again when it is done, or end it")
-        if is_first_try:
-            say(f"{holder}; waiting up to {wait_seconds:g} s")
-            is_first_try = False
-        time.sleep(_POLL_SECONDS)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import duckdb
 from engines.duckdb.connection import connect, one_row, without_nul, writing_failure
 from engines.postgres.connection import failure, libraries, place, uninterrupted_copy
 from engines.postgres.reader import batches
-from engines.protocol import SCHEMAS
+from engines.protocol import SCHEMAS, Workers
 from errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _BY_KEY = {"booking_events"}
 
 class PostgresLoading:
     """A `Loading` of an empty DuckDB, filled from PostgreSQL as it is asked for."""
+
+    workers: Workers | None = None
 
     def __init__(self, scratch: duckdb.DuckDBPyConnection, postgres: Any, folder: Path) -> None:
         self.connection = scratch

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from engines.protocol import SCHEMAS, Reader, Say, UnknownNameError, Version
+from engines.protocol import SCHEMAS, Reader, Say, UnknownNameError, Version, not_built
 from engines.snowflake import databases
-from engines.snowflake.connection import connect, database, library, not_built, told
+from engines.snowflake.connection import connect, database, library, told
 from engines.snowflake.connection import place as described_place
 from engines.snowflake.dialect import quoted
 from engines.snowflake.reader import SnowflakeReader
@@ -67,11 +67,11 @@ class SnowflakeState:
         yield Context(paths=[str(PROJECT_ROOT)], config=config, state_sync=state_sync, concurrent_tasks=1)
 
     def restore(self, file: Path) -> NoReturn:
-        raise not_built("a backup")
+        raise not_built("a backup", "Snowflake")
 
     def scrub(self) -> NoReturn:
         # Time Travel and Fail-safe keep for days what was deleted, and no statement ends that.
-        raise not_built("forgetting a person")
+        raise not_built("forgetting a person", "Snowflake")
 
 
 class Snowflake:
@@ -130,7 +130,7 @@ class Snowflake:
         return database()
 
     def save(self, settings: Settings, file: Path, say: Say) -> NoReturn:
-        raise not_built("a backup")
+        raise not_built("a backup", "Snowflake")
 
     def copies(self, settings: Settings) -> list[Path]:
         return []

@@ -250,8 +250,3 @@ def told(what: str) -> Iterator[None]:
         yield
     except errors.Error as error:
         raise failure(error, what) from None
-
-
-def not_built(what: str) -> WarehouseError:
-    """What to tell of what no engine but this one lacks; `what` with its article."""
-    return WarehouseError(f"{what} is not built for Snowflake; docs/snowflake.md says what there is in its place")

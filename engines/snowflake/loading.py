@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import duckdb
 
 from engines.duckdb.connection import connect, one_row, writing_failure
-from engines.protocol import SCHEMAS
-from engines.snowflake.connection import failure, library, not_built, place
+from engines.protocol import SCHEMAS, Workers, not_built
+from engines.snowflake.connection import failure, library, place
 from engines.snowflake.dialect import in_snowflake, literal, quoted, statements_in_snowflake
 from engines.snowflake.reader import SnowflakeReader
 from errors import WarehouseError
@@ -35,6 +35,7 @@ class SnowflakeLoading:
 
     def __init__(self, scratch: duckdb.DuckDBPyConnection, snowflake: Any, folder: Path) -> None:
         self.connection = scratch
+        self.workers: Workers | None = None
         self.snowflake = snowflake
         self.folder = folder
         self.newest_load = 0
@@ -66,7 +67,7 @@ class SnowflakeLoading:
         self._execute(in_snowflake("DROP TABLE raw.asked"))
 
     def replace(self, table: str, rows: pa.RecordBatchReader) -> NoReturn:
-        raise not_built("copying to here")
+        raise not_built("copying to here", "Snowflake")
 
     def publish(self) -> None:
         """Append to Snowflake what was appended here."""

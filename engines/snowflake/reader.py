@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, NoReturn
 
-from engines.protocol import QueryError, Row, UnknownNameError
+from engines.protocol import QueryError, Row, UnknownNameError, not_built
 from engines.snowflake.connection import (
     failure,
     is_forbidden,
     is_lost,
     is_unknown_name,
     library,
-    not_built,
     one_line,
     place,
 )
@@ -53,10 +52,10 @@ class SnowflakeReader:
             return [column[0] for column in cursor.description], cursor.fetchall()
 
     def batches(self, query: str) -> NoReturn:
-        raise not_built("copying from here")
+        raise not_built("copying from here", "Snowflake")
 
     def contents(self) -> NoReturn:
-        raise not_built("a backup")
+        raise not_built("a backup", "Snowflake")
 
     def tables(self) -> list[tuple[str, str]]:
         return [

@@ -19,6 +19,7 @@ from settings import PROJECT_ROOT, load_settings
 from simulation.population import Scenario, simulate
 from tests import test_answer
 from tests.conftest import ATTENDED, MENTORS_CSV, event, write_data
+from tests.engines.comparison import comparable
 from tests.processes import Command
 from warehouse.environments import read_environment
 
@@ -47,18 +48,6 @@ def built(server, tmp_path_factory) -> str:
 def refreshed(gateway, built) -> None:
     """The database `warehouse` is as `built` left it."""
     gateway.replace_database(built)
-
-
-def comparable(text: str) -> str:
-    """An answer as JSON, without the gateway's name and what depends on the clock."""
-    document = json.loads(text)
-    document["parameters"].pop("gateway")
-    document["parameters"].pop("answered_at")
-    if freshness := document.get("freshness"):
-        freshness.pop("age_hours")
-        for file in freshness["files"]:
-            file.pop("last_new_row")
-    return json.dumps(document, indent=2)
 
 
 def in_duckdb(monkeypatch, *arguments: str) -> str:

@@ -20,9 +20,8 @@ from config import build_config
 from errors import WarehouseError
 from settings import PROJECT_ROOT, load_settings
 from simulation.population import Scenario, simulate
-from tests.engines.comparison import assert_same_rows
+from tests.engines.comparison import assert_same_rows, comparable
 from tests.engines.conftest import required
-from tests.engines.postgres.test_refresh import comparable
 from tests.engines.snowflake.conftest import VARIABLES
 
 # When the warehouse came to know of a row: no two runs do so at the same moment.
