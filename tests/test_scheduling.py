@@ -159,8 +159,8 @@ def test_variables_in_the_files_are_settings():
     known = {f"MENTOR_{name.upper()}" for name in (*Settings.model_fields, *NotificationSettings.model_fields)}
     # Read by the workflows themselves.
     known |= {"MENTOR_RUNNER"}
-    # The name of a database of Snowflake.
-    known |= {"MENTOR_ANALYTICS"}
+    # Names of a database, roles and warehouses of Snowflake.
+    known |= {f"MENTOR_{name}" for name in ("ANALYTICS", "LOADER", "READER", "COMPUTE", "ANSWERS")}
     deployed = [path for path in DEPLOY.rglob("*") if path.is_file()]
     files = [*deployed, *WORKFLOWS, PROJECT_ROOT / ".ci/pull_request", *(PROJECT_ROOT / "docs").glob("*.md")]
     for path in files:

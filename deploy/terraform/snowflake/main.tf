@@ -1,5 +1,5 @@
-# Roles, users, warehouses and grants. The database is not here: a refresh makes it, works in a clone of it and has both
-# change their names, so Terraform would take the published one for another.
+# Roles, a user, warehouses, the database and grants: what docs/snowflake.md asks for, with a warehouse for answers, a
+# limit of credits and the addresses that the user may log in from.
 
 # --- who may what ---
 
@@ -29,14 +29,14 @@ resource "snowflake_grant_account_role" "to_sysadmin" {
 
 resource "snowflake_network_policy" "loader" {
   provider        = snowflake.securityadmin
-  name            = "${var.database}_LOADER"
+  name            = var.loader_role
   allowed_ip_list = var.allowed_ip_list
 }
 
 # Logs in by its key alone.
 resource "snowflake_service_user" "loader" {
   provider                       = snowflake.useradmin
-  name                           = "${var.database}_LOADER"
+  name                           = var.loader_role
   comment                        = "mentor-analytics: the user of the scheduled refresh"
   rsa_public_key                 = var.loader_public_key
   default_role                   = snowflake_account_role.loader.name
@@ -86,7 +86,7 @@ resource "snowflake_resource_monitor" "month" {
 # Apart, so that who asks does not wait for a refresh, and each is accounted for.
 resource "snowflake_warehouse" "refresh" {
   provider                     = snowflake.accountadmin
-  name                         = "${var.database}_REFRESH"
+  name                         = "MENTOR_COMPUTE"
   warehouse_size               = var.warehouse_size
   auto_suspend                 = 60
   auto_resume                  = "true"
@@ -97,7 +97,7 @@ resource "snowflake_warehouse" "refresh" {
 
 resource "snowflake_warehouse" "answers" {
   provider                     = snowflake.accountadmin
-  name                         = "${var.database}_ANSWERS"
+  name                         = "MENTOR_ANSWERS"
   warehouse_size               = "XSMALL"
   auto_suspend                 = 60
   auto_resume                  = "true"
@@ -138,61 +138,69 @@ resource "snowflake_grant_privileges_to_account_role" "loader_makes_databases" {
   on_account        = true
 }
 
-# Grants on the database itself are carried over by each refresh; those on what lies in it are part of the clone.
-resource "snowflake_grant_privileges_to_account_role" "reader_database" {
-  count = var.database_exists ? 1 : 0
+# --- the database ---
 
+# Made once and then left alone: a refresh works in a clone of it, and has both change their names.
+resource "snowflake_database" "published" {
+  provider                    = snowflake.accountadmin
+  name                        = var.database
+  data_retention_time_in_days = var.retention_days
+
+  lifecycle {
+    ignore_changes  = all
+    prevent_destroy = true
+  }
+}
+
+# Only an owner can publish.
+resource "snowflake_grant_ownership" "published" {
+  provider            = snowflake.accountadmin
+  account_role_name   = snowflake_account_role.loader.name
+  outbound_privileges = "COPY"
+
+  on {
+    object_type = "DATABASE"
+    object_name = snowflake_database.published.name
+  }
+}
+
+# What there will be, for there is nothing yet. Each refresh carries over what is granted on the database itself; what is
+# granted inside it, and for what will be there, is part of the clone.
+resource "snowflake_grant_privileges_to_account_role" "reader_database" {
   provider          = snowflake.securityadmin
+  depends_on        = [snowflake_grant_ownership.published]
   account_role_name = snowflake_account_role.reader.name
   privileges        = ["USAGE"]
 
   on_account_object {
     object_type = "DATABASE"
-    object_name = var.database
+    object_name = snowflake_database.published.name
   }
 }
 
 resource "snowflake_grant_privileges_to_account_role" "reader_schemas" {
-  for_each = toset(var.database_exists ? ["all", "future"] : [])
-
   provider          = snowflake.securityadmin
+  depends_on        = [snowflake_grant_ownership.published]
   account_role_name = snowflake_account_role.reader.name
   privileges        = ["USAGE"]
-  always_apply      = each.key == "all"
 
   on_schema {
-    all_schemas_in_database    = each.key == "all" ? var.database : null
-    future_schemas_in_database = each.key == "future" ? var.database : null
+    future_schemas_in_database = snowflake_database.published.name
   }
 }
 
-resource "snowflake_grant_privileges_to_account_role" "reader_all" {
-  for_each = toset(var.database_exists ? ["TABLES", "VIEWS"] : [])
+resource "snowflake_grant_privileges_to_account_role" "reader_objects" {
+  for_each = toset(["TABLES", "VIEWS"])
 
   provider          = snowflake.securityadmin
-  account_role_name = snowflake_account_role.reader.name
-  privileges        = ["SELECT"]
-  always_apply      = true
-
-  on_schema_object {
-    all {
-      object_type_plural = each.key
-      in_database        = var.database
-    }
-  }
-}
-
-resource "snowflake_grant_privileges_to_account_role" "reader_future" {
-  for_each = toset(var.database_exists ? ["TABLES", "VIEWS"] : [])
-
-  provider          = snowflake.securityadmin
+  depends_on        = [snowflake_grant_ownership.published]
   account_role_name = snowflake_account_role.reader.name
   privileges        = ["SELECT"]
 
   on_schema_object {
     future {
       object_type_plural = each.key
-      in_database        = var.database
+      in_database        = snowflake_database.published.name
     }
   }
 }

@@ -12,13 +12,13 @@ variable "database" {
 variable "loader_role" {
   description = "The role that refreshes, and owns the databases."
   type        = string
-  default     = "LOADER"
+  default     = "MENTOR_LOADER"
 }
 
 variable "reader_role" {
   description = "The role that asks."
   type        = string
-  default     = "READER"
+  default     = "MENTOR_READER"
 }
 
 variable "loader_public_key" {
@@ -37,10 +37,10 @@ variable "readers" {
   default     = []
 }
 
-variable "database_exists" {
-  description = "Whether the first refresh has been: it makes the database, and only then can there be grants on it."
-  type        = bool
-  default     = false
+variable "retention_days" {
+  description = "How many days back Time Travel goes; more than one takes Snowflake's Enterprise edition."
+  type        = number
+  default     = 1
 }
 
 variable "warehouse_size" {
