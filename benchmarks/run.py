@@ -3,6 +3,7 @@
     python -m benchmarks.run full --users 20000 --users 200000
     python -m benchmarks.run incremental --users 200000
     python -m benchmarks.run incremental --users 200000 --gateway postgres
+    python -m benchmarks.run growth --users 2000 --users 20000
 
 Each command is a whole process, start-up included; memory is the largest resident set of that
 process. The headline counts of all of them must agree.
@@ -41,9 +42,10 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Run:
-    """One process: seconds of wall time and peak memory in GB."""
+    """One process: seconds of wall time and of processor time, and peak memory in GB."""
 
     seconds: float
+    processor_seconds: float
     gigabytes: float
     output: str
 
@@ -58,7 +60,7 @@ def timed(*command: str) -> Run:
         text = output.read()
     if status:
         raise click.ClickException(f"{' '.join(command)} failed: {text[-2000:]}")
-    return Run(seconds, usage.ru_maxrss / 1e6, text)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6, text)
 
 
 def cli(warehouse: Path | None, *arguments: str) -> Run:
@@ -182,6 +184,36 @@ def incremental(users: int, gateway: str) -> None:
     for (_, new), run in zip(deliveries, runs, strict=True):
         ratio = run.seconds / base
         click.echo(f"| {new:,} | {new / events:.1%} | {run.seconds:.1f} s | {ratio:.1%} | {run.gigabytes:.2f} GB |")
+
+
+@benchmarks.command()
+@click.option("--users", "sizes", type=int, multiple=True, default=(2_000, 20_000), show_default=True)
+@click.option(
+    "--days", type=click.IntRange(2), default=4, show_default=True, help="Deliveries: all history, then days."
+)
+def growth(sizes: tuple[int, ...], days: int) -> None:
+    """Bytes, memory and processor time as the events grow; docs/sizing.md has formulas from it."""
+    click.echo("| users | new events | bytes of the events | of the users | warehouse | processor | memory |")
+    click.echo("|---|---|---|---|---|---|---|")
+    for users in sizes:
+        with tempfile.TemporaryDirectory(prefix="mentor-analytics-") as name:
+            folder = Path(name)
+            apart(write_days, users, folder / "data", days)
+            warehouse = folder / "warehouse.duckdb"
+            for delivery in sorted((folder / "data").iterdir()):
+                run = cli(warehouse, "refresh", "--data", str(delivery))
+                events, exported = delivery / "booking_events.jsonl", delivery / "users_db_export.csv"
+                with events.open("rb") as lines:
+                    new = sum(1 for _ in lines)
+                click.echo(
+                    f"| {users:,} | {new:,} | {events.stat().st_size:,} | {exported.stat().st_size:,} "
+                    f"| {warehouse.stat().st_size:,} | {run.processor_seconds:.1f} s | {run.gigabytes:.2f} GB |"
+                )
+
+
+def write_days(users: int, data: Path, days: int) -> None:
+    """Write deliveries, the first with all history."""
+    simulate(Scenario(users)).write(data, "jsonl", days)
 
 
 def split(data: Path) -> list[tuple[Path, int]]:

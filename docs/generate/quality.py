@@ -15,6 +15,7 @@ from docs.generate.dictionary import code, row
 from docs.generate.tables import audit_call, layer_rank, project_context, table_name
 from errors import MentorAnalyticsError
 from ingest.forgotten import REASON
+from ingest.normalisation import columns_of_objects
 from ingest.sources import EVENTS, MENTORS, USERS, Source
 from settings import PROJECT_ROOT, Settings
 
@@ -155,9 +156,9 @@ def quality_page(context: Context) -> str:
 
 def reasons(source: Source) -> list[str]:
     """Why a row of a source may be rejected, in the order in which it is judged."""
-    found = re.findall(r"THEN '([a-z_]+)'", source.normalise)
-    if "unreadable" in source.normalise:
-        found.insert(0, "unreadable_line")
+    of_objects = source.normalise_objects or columns_of_objects("SELECT 1", source.names)
+    found = ["unreadable_line"] if "unreadable" in source.normalise else []
+    found += re.findall(r"THEN '([a-z_]+)'", of_objects + source.normalise)
     found += [source.conflict] if source.conflict else []
     found += ["outdated"] if source.has_states else []
     found += [REASON] if "user_id" in source.columns else []
