@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from alerts.message import STALE, hold, one_message
-from command_options import (
+from commands.copy import copy_command
+from commands.operation import OPERATION_COMMANDS
+from commands.options import (
     absolute,
     data_option,
     environment_name,
@@ -19,13 +21,11 @@ from command_options import (
     question_options,
     timeout_option,
 )
-from copy_command import copy_command
+from commands.sources import check_command, simulate_command
+from commands.trial import Trial, run_trial, trial_options
 from engines import engine_of
 from errors import MentorAnalyticsError, SettingsError
-from operation_commands import OPERATION_COMMANDS
 from settings import Settings, load_settings, project_version
-from source_commands import check_command, simulate_command
-from trial_command import Trial, run_trial, trial_options
 
 if TYPE_CHECKING:
     from pipeline.run_log import Run

@@ -43,14 +43,8 @@ MAY_USE = {
         *("pipeline", "presentation", "settings", "simulation", "warehouse"),
     },
 }
-# Modules that belong to a room and do not lie in its folder.
-LIVES_IN = {
-    "command_options": "cli",
-    "copy_command": "cli",
-    "operation_commands": "cli",
-    "source_commands": "cli",
-    "trial_command": "cli",
-}
+# Folders that belong to a room of another name.
+LIVES_IN = {"commands": "cli"}
 # Libraries that a room must not import.
 MUST_NOT = {
     "analysis.statistics": {"ibis", "duckdb", "sqlmesh"},
@@ -62,7 +56,7 @@ MUST_NOT = {
 
 def room_of(module: str) -> str | None:
     """The room of a module of ours; None: it is a library, or a folder that SQLMesh or pytest reads."""
-    module = LIVES_IN.get(module, module)
+    module = LIVES_IN.get(module.split(".")[0], module)
     return next((room for room in MAY_USE if module == room or module.startswith(f"{room}.")), None)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from command_options import absolute, tier_rates
+from commands.options import absolute, tier_rates
 from settings import Settings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from command_options import timeout_option
+from commands.options import timeout_option
 from engines import COPY_TARGETS, engine_of
 from errors import SettingsError
 from settings import Settings, load_settings

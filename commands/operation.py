@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from command_options import timeout_option
+from commands.options import timeout_option
 from engines import engine_of
 from settings import Settings
 
