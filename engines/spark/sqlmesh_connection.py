@@ -133,7 +133,10 @@ class ParquetAdapter(SparkEngineAdapter):
                 .from_(exp.alias_(target.copy(), "held", table=True))
                 .join(exp.alias_(news.copy(), "news", table=True), on=same_key, join_type="left anti")
             )
-            self.replace_query(target, held.union(exp.select(*columns).from_(news), distinct=False), columns)
+            rows = held.union(exp.select(*columns).from_(news), distinct=False)
+            # Spark does not write what it reads.
+            with self.temp_table(rows, name=target, target_columns_to_types=columns) as merged:
+                self.replace_query(target, exp.select(*columns).from_(merged), columns)
 
     def _execute(self, sql: str, *arguments: Any, **options: Any) -> None:
         with self.work.statement(sql), spark_errors():
