@@ -45,7 +45,7 @@ SESSION: dict[str, Any] = {
 # A plain name is the same in capitals or not, quoted in capitals or not quoted at all.
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _CONNECTING = {
-    "Incorrect username or password": "check SNOWFLAKE_USER and SNOWFLAKE_PASSWORD",
+    "Incorrect username or password": "check SNOWFLAKE_USER and SNOWFLAKE_PASSWORD",  # pragma: allowlist secret
     "JWT token is invalid": "check SNOWFLAKE_USER and SNOWFLAKE_PRIVATE_KEY_FILE",
     "Role": "name another by SNOWFLAKE_ROLE, or have it granted",
     "404 Not Found": "check SNOWFLAKE_ACCOUNT",

@@ -82,7 +82,10 @@ def connection_config() -> SharedConnection:
     """
     library()
     at: dict[str, Any] = parameters()
-    names = {"private_key_file": "private_key_path", "private_key_file_pwd": "private_key_passphrase"}
+    names = {
+        "private_key_file": "private_key_path",  # pragma: allowlist secret
+        "private_key_file_pwd": "private_key_passphrase",  # pragma: allowlist secret
+    }
     try:
         return SharedConnection(**{names.get(name, name): value for name, value in at.items()})
     except ValidationError as error:  # its own text would show the values

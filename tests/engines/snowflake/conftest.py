@@ -17,7 +17,7 @@ Run = Callable[..., Result]
 VARIABLES = {
     "SNOWFLAKE_ACCOUNT": "acme-eu1",
     "SNOWFLAKE_USER": "ana",
-    "SNOWFLAKE_PASSWORD": "secret",
+    "SNOWFLAKE_PASSWORD": "secret",  # pragma: allowlist secret
     "SNOWFLAKE_ROLE": "LOADER",
     "MENTOR_GATEWAY": "snowflake",
 }

@@ -33,7 +33,7 @@ CONNECTIONS = """
 [default]
 account = "acme-us1"
 user = "bob"
-password = "of bob"
+password = "of bob"  # pragma: allowlist secret
 schema = "public"
 
 [loader]
@@ -60,7 +60,7 @@ def test_the_file_gives_what_the_variables_do_not(file, monkeypatch):
     assert parameters() == {
         "account": "acme-us1",
         "user": "bob",
-        "password": "of bob",
+        "password": "of bob",  # pragma: allowlist secret
         "database": "MENTOR_ANALYTICS",
     }
     monkeypatch.setenv("SNOWFLAKE_USER", "ana")
