@@ -351,16 +351,18 @@ def _standing_to_prod(reader: Reader, environment: str, planned: dict[str, str])
     is_promoted = any(table == f"{in_prod.get(name)}__dev" for name, table in own.items())
     is_overtaken = shares_dimensions and (
         planned.items() - reader.rows("SELECT module, checksum FROM reference.definitions")
-        or any(_has_newer_copy(reader, own[report]) for report in _REPORTS)
+        or any(_has_newer_copy(reader, table) for table in _with_a_copy(reader, [own[report] for report in _REPORTS]))
     )
     return shares_dimensions, is_promoted or bool(is_overtaken)
 
 
+def _with_a_copy(reader: Reader, tables: list[str]) -> list[str]:
+    there = {f"{folder}.{name}" for folder, name in reader.tables()}
+    return [table for table in tables if f"{'.'.join(table.split('.')[-2:])}__dev" in there]
+
+
 def _has_newer_copy(reader: Reader, table: str) -> bool:
     """Whether SQLMesh has brought forward the copy of a table instead, as it does without a change of a definition."""
-    schema_name, name = table.split(".")[-2:]
-    if (schema_name, f"{name}__dev") not in reader.tables():
-        return False
     try:
         ((newest, copied),) = reader.rows(
             f"SELECT (SELECT MAX(load_id) FROM {table}), (SELECT MAX(load_id) FROM {table}__dev)"
