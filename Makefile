@@ -46,10 +46,11 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile pyproject.toml --universal -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --universal --extra app -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-app.lock
 	$(BIN)/uv pip compile pyproject.toml --universal --extra postgres -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-postgres.lock
+	$(BIN)/uv pip compile pyproject.toml --universal --extra snowflake -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-snowflake.lock
 	$(BIN)/uv pip compile pyproject.toml --universal --extra spark -c requirements-dev.lock --generate-hashes --no-emit-index-url --no-annotate -q -o requirements-spark.lock
 
 clean:
-	rm -rf $(VENV) .next .previous .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis logs warehouse.duckdb*
+	rm -rf $(VENV) .next .previous .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis logs warehouse.duckdb* warehouse.spark
 
 $(VENV)/.runtime: requirements.lock
 	$(PYTHON) -m venv $(VENV)

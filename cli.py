@@ -10,26 +10,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alerts.channels import STALE, configured_channels, hold, one_message
-from command_options import (
+from alerts.message import STALE, hold, one_message
+from commands.copy import copy_command
+from commands.operation import OPERATION_COMMANDS
+from commands.options import (
     absolute,
     data_option,
     environment_name,
     environment_option,
     question_options,
-    tier_rates,
     timeout_option,
 )
+from commands.sources import check_command, simulate_command
+from commands.trial import Trial, run_trial, trial_options
 from engines import engine_of
 from errors import MentorAnalyticsError, SettingsError
 from settings import Settings, load_settings, project_version
-from trial_command import Trial, run_trial, trial_options
 
 if TYPE_CHECKING:
     from pipeline.run_log import Run
 
 # What may run unattended: its failures are sent where a channel is set up.
-UNATTENDED = {"ingest", "transform", "refresh"}
+UNATTENDED = {"ingest", "transform", "refresh", "backup"}
 
 
 class _OneLineErrors(click.Group):
@@ -47,10 +49,10 @@ class _OneLineErrors(click.Group):
             context.exit(1)
 
 
-@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_OneLineErrors, commands=OPERATION_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(project_version())
 @click.option("--warehouse", type=click.Path(path_type=Path), help="The warehouse file of DuckDB.")
-@click.option("--gateway", help="The SQLMesh gateway: duckdb or postgres.")
+@click.option("--gateway", help="The SQLMesh gateway: duckdb, postgres, spark or snowflake.")
 @click.option(
     "--progress",
     type=click.Choice(["auto", "plain"]),
@@ -62,6 +64,8 @@ class _OneLineErrors(click.Group):
 def cli(context: click.Context, warehouse: Path | None, gateway: str | None, progress: str) -> None:
     """Do top-tier mentors deliver better retention, and is the booking system reliable?"""
     if context.invoked_subcommand in UNATTENDED:
+        from alerts.channels import configured_channels
+
         configured_channels()  # a channel set by half is reported before the work, not after it
     context.obj = load_settings(warehouse=absolute(warehouse), gateway=gateway)
     if warehouse and not engine_of(context.obj).takes_file:
@@ -269,74 +273,24 @@ def status_command(context: click.Context, output: str) -> None:
 
 
 @cli.command("rejects")
+@click.option("--replay", is_flag=True, help="Try them again first: what passes by now is loaded.")
+@timeout_option
 @click.pass_obj
-def rejects_command(settings: Settings) -> None:
-    """The rejected rows and why."""
+def rejects_command(settings: Settings, replay: bool, timeout: float | None) -> None:
+    """The rejected rows, why, and what became of them."""
     from presentation.renderers.csv import csv_text
-    from warehouse.loads import rejected_rows
+    from warehouse.loads import REJECTED_COLUMNS, rejected_rows
 
-    header = ("load_id", "file", "position", "reason", "raw_text")
-    click.echo(csv_text([header, *rejected_rows(settings)]), nl=False)
+    if replay:
+        from pipeline.replay import replay as try_again
+        from pipeline.run_log import Run
+        from presentation.progress import live_progress
 
-
-@cli.command("simulate")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write; made if need be.")
-@click.option("--users", type=click.IntRange(min=1), help="How many users [default: the sample data under seeds/].")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed, the same files.")
-@click.option(
-    "--rebooking-rate",
-    "rebooking_rates",
-    multiple=True,
-    metavar="TIER=RATE",
-    callback=tier_rates,
-    help="How many of a tier's users come back within 30 days, as a fraction; once a tier.",
-)
-@click.option(
-    "--dirt",
-    type=click.FloatRange(0, 0.5),
-    default=0.01,
-    show_default=True,
-    help="Share of rows of each kind of dirt; 0: clean files.",
-)
-@click.option(
-    "--property-share",
-    type=click.FloatRange(0, 1),
-    default=0.2,
-    show_default=True,
-    help="Share of events with the optional properties of the tracking plan, such as who cancelled.",
-)
-@click.option(
-    "--days",
-    type=click.IntRange(2, 300),
-    help="Write day_001, day_002, …: all history first, then a day each, with late events and changed tiers.",
-)
-@click.option("--late-share", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="With --days.")
-@click.option("--events-format", type=click.Choice(["json", "jsonl", "jsonl.gz"]), default="json", show_default=True)
-def simulate_command(
-    out: Path,
-    users: int | None,
-    seed: int,
-    rebooking_rates: dict[str, float],
-    dirt: float,
-    property_share: float,
-    days: int | None,
-    late_share: float,
-    events_format: str,
-) -> None:
-    """Write synthetic source files."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise click.UsageError(f"{out} is not an empty folder; name a new one with --out")
-    if users is None:
-        from simulation.sample import sample
-
-        sample(seed).write(out)
-        _say(f"wrote the sample data to {out}")
-        return
-    from simulation.population import REBOOKING_RATES, Scenario, simulate
-
-    population = simulate(Scenario(users, seed, REBOOKING_RATES | rebooking_rates, dirt, property_share))
-    population.write(out, events_format, days, late_share)
-    _say(f"wrote {users:,} users and {population.events.height:,} events to {out}")
+        run = Run("replay", settings)
+        is_plain = click.get_current_context().find_root().params["progress"] == "plain"
+        with _logged(run, timeout), live_progress(is_plain) as on_step:
+            try_again(run, _say, on_step)
+    click.echo(csv_text([REJECTED_COLUMNS, *rejected_rows(settings)]), nl=False)
 
 
 @cli.command("app")
@@ -362,11 +316,14 @@ def lineage_command(out: Path) -> None:
     _say(f"wrote {out}")
 
 
+cli.add_command(copy_command)
+
+
 @cli.command("reset")
 @click.option("--yes", is_flag=True, help="Do it: everything in the warehouse is lost.")
 @click.pass_obj
 def reset_command(settings: Settings, yes: bool) -> None:
-    """Empty the warehouse; the only command that destroys."""
+    """Empty the warehouse: everything in it is lost."""
     from pipeline.interruption import begin_publishing
     from pipeline.run_log import Run
 
@@ -376,6 +333,10 @@ def reset_command(settings: Settings, yes: bool) -> None:
     with _logged(Run("reset", settings)):
         engine.reset(settings, _say, begin_publishing)
     _say(f"{engine.place(settings)} is gone")
+
+
+cli.add_command(check_command)
+cli.add_command(simulate_command)
 
 
 def main(program: str | None = None) -> None:

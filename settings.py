@@ -6,22 +6,17 @@ Units are in the names (`_days`, `_hours`, `_minutes`); rates are fractions.
 from __future__ import annotations
 
 import csv
-import difflib
 import os
 import re
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
-
 from errors import SettingsError
+
+# Looking for plugins of pydantic reads the metadata of every package: a tenth of a short command.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 PROJECT_ROOT = Path(__file__).resolve().parent
 IS_INSTALLED = not (PROJECT_ROOT / "pyproject.toml").is_file()
@@ -40,8 +35,6 @@ def project_version() -> str:
         from importlib.metadata import version
 
         return version("mentor-analytics")
-    import tomllib
-
     found: str = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     return found
 
@@ -65,15 +58,19 @@ def tiers_of_category(category: str) -> list[str]:
 
 
 def _split_tiers(value: Any) -> Any:
-    # pydantic-settings reads a list from the environment as JSON alone.
     if isinstance(value, str):
         value = [part for part in value.split(",") if part.strip()]
     return [str(tier).strip().title() for tier in value] if isinstance(value, list | tuple) else value
 
 
 def _none_is_no_limit(value: Any) -> Any:
-    # pydantic-settings can do this for environment variables, all of them; TOML has no null either.
+    # Neither the environment nor TOML has a null.
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+def _none_is_no_file(value: Any) -> Any:
+    # An empty path would be the folder itself.
+    return None if isinstance(value, str) and value.strip().lower() in ("", "none") else value
 
 
 def _memory_size(value: Any) -> Any:
@@ -120,21 +117,18 @@ Rate = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
 MemorySize = Annotated[str, BeforeValidator(_memory_size)]
-Tiers = Annotated[list[str], NoDecode, BeforeValidator(_split_tiers), Field(min_length=1)]
+Tiers = Annotated[list[str], BeforeValidator(_split_tiers), Field(min_length=1)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings, checked. Fields are those of `settings.toml`, which describes them."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="MENTOR_",
-        toml_file=list(dict.fromkeys((PROJECT_ROOT / "settings.toml", WORK_FOLDER / "settings.toml"))),
-        extra="forbid",
-    )
+    model_config = ConfigDict(extra="forbid", validate_default=True)
 
     warehouse: Path = Path("warehouse.duckdb")
     data: Path = PROJECT_ROOT / "seeds" / "sample"
-    gateway: Literal["duckdb", "postgres"] = "duckdb"
+    sources: Annotated[Path | None, BeforeValidator(_none_is_no_file)] = None
+    gateway: Literal["duckdb", "postgres", "spark", "snowflake"] = "duckdb"
     lock_wait_seconds: NotNegative = 600
     logs: Path = Path("logs")
 
@@ -163,23 +157,14 @@ class Settings(BaseSettings):
     max_feed_age_hours: Annotated[Span | None, BeforeValidator(_none_is_no_limit)] = None
     unusual_duration_minutes: Span = 240
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
-
     @model_validator(mode="after")
     def _groups_are_disjoint_known_tiers(self) -> Settings:
         tiers = known_tiers()
         for name, group in (("group_a", self.group_a), ("group_b", self.group_b)):
             for tier in group:
                 if tier not in tiers:
+                    import difflib
+
                     close = difflib.get_close_matches(tier, tiers, n=1)
                     hint = f", did you mean '{close[0]}'?" if close else ""
                     raise ValueError(f"{name}: unknown tier '{tier}' (known tiers: {', '.join(tiers)}{hint})")
@@ -195,6 +180,8 @@ class Settings(BaseSettings):
         self.warehouse = WORK_FOLDER / self.warehouse
         self.data = WORK_FOLDER / self.data
         self.logs = WORK_FOLDER / self.logs
+        if self.sources:
+            self.sources = WORK_FOLDER / self.sources
         if self.temp_directory:
             self.temp_directory = WORK_FOLDER / self.temp_directory
         return self
@@ -217,6 +204,22 @@ class Settings(BaseSettings):
         return self.model_dump(mode="json", include=set(MODEL_SETTINGS))
 
 
+# pydantic-settings reads both as well, and imports asyncio, argparse and more: half as long as a short command takes.
+def _from_files() -> dict[str, Any]:
+    """What the files of settings say: the project's own, and that of the current folder, which beats it."""
+    found: dict[str, Any] = {}
+    for file in (PROJECT_ROOT / "settings.toml", WORK_FOLDER / "settings.toml"):
+        if file.is_file():
+            found |= tomllib.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _from_environment() -> dict[str, str]:
+    """The environment variables of settings, by the settings' names; upper and lower case are the same."""
+    given = {name.lower(): value for name, value in os.environ.items()}
+    return {name: given[f"mentor_{name}"] for name in Settings.model_fields if f"mentor_{name}" in given}
+
+
 def load_settings(**overrides: Any) -> Settings:
     """The settings, `overrides` that are not None beating environment and file.
 
@@ -225,7 +228,7 @@ def load_settings(**overrides: Any) -> Settings:
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**given)
+        return Settings(**_from_files() | _from_environment() | given)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][:1])

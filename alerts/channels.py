@@ -14,18 +14,16 @@ import smtplib
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Annotated, Any, Literal
 
-import click
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from alerts.services import NotAcceptedError, Service, services
-from errors import InterruptedByUserError, SettingsError
+from errors import SettingsError
 from settings import WORK_FOLDER
 
 PREFIX = "MENTOR_"
@@ -191,49 +189,3 @@ def _cause(error: Exception) -> str:
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
         error = error.reason
     return getattr(error, "strerror", None) or type(error).__name__
-
-
-# What a command that does its work may report all the same, as the message's subject says it.
-FAILED_AUDITS = "audits failed that stop nothing"
-STALE = "the data are stale"
-# The lines of each such subject of the command that runs, while `one_message` waits for its end; None: nobody waits.
-_held: dict[str, list[str]] | None = None
-
-
-def hold(subject: str, lines: list[str]) -> bool:
-    """Leave failed audits or stale data to the message of the whole command; False: there is none, send your own."""
-    if _held is None:
-        return False
-    _held.setdefault(subject, []).extend(lines)
-    return True
-
-
-@contextmanager
-def one_message(command: Callable[[], str | None], warn: Callable[[str], None]) -> Iterator[None]:
-    """Report in one message that what runs inside failed, or what it left to this message with `hold`.
-
-    Args:
-        command: its name, asked at the end; None sends nothing.
-        warn: takes the line of a message that could not be delivered.
-    """
-    global _held
-    try:
-        channels = configured_channels()
-    except SettingsError:  # shown by the command that needs them
-        channels = ()
-    _held, failure = {}, None
-    try:
-        yield
-    except (click.ClickException, click.Abort, click.exceptions.Exit, InterruptedByUserError):
-        raise
-    except Exception as error:
-        failure = " ".join(str(error).split()) or type(error).__name__
-        raise
-    finally:
-        held, _held = {subject: list(dict.fromkeys(lines)) for subject, lines in _held.items() if lines}, None
-        lines = [line for subject in held for line in held[subject]]
-        name = command()
-        if name and failure:
-            deliver(channels, f"{name} failed", [failure, *lines], warn)
-        elif name and held:
-            deliver(channels, f"{name}: {', '.join(held)}", lines, warn)

@@ -13,7 +13,8 @@ from sqlmesh.core.console import get_console
 from sqlmesh.core.notification_target import GenericNotificationTarget, NotificationEvent
 from sqlmesh.utils.errors import AuditError
 
-from alerts.channels import FAILED_AUDITS, Channel, deliver, hold
+from alerts.channels import Channel, deliver
+from alerts.message import FAILED_AUDITS, hold
 
 
 class FailureNotification(GenericNotificationTarget):  # type: ignore[misc]  # its base is frozen, and so is this

@@ -67,7 +67,7 @@ def environments(settings: Settings) -> list[str]:
 
 
 def rejected_rows(settings: Settings) -> pl.DataFrame:
-    """The rejected rows, newest load first: load_id, file, position, reason, raw_text.
+    """The rejected rows, newest load first, with the columns `warehouse.loads.REJECTED_COLUMNS`.
 
     Raises:
         WarehouseError: as `warehouse.loads.rejected_rows`.
@@ -98,9 +98,10 @@ def _environments(published_state: Version, _settings: Settings) -> list[str]:
     return answers.environments(_settings)
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
+@st.cache_data(max_entries=1, ttl=KEPT_FOR, show_spinner=False)
 def _rejected_rows(published_state: Version, _settings: Settings) -> pl.DataFrame:
-    columns = {"load_id": pl.Int64, "file": pl.String, "position": pl.Int64, "reason": pl.String, "raw_text": pl.String}
+    numbers = ("load_id", "position", "became_in_load")
+    columns = {name: pl.Int64 if name in numbers else pl.String for name in loads.REJECTED_COLUMNS}
     rows = loads.rejected_rows(_settings)
     return pl.DataFrame(rows, schema=columns, orient="row").sort(
         "load_id", "file", "position", descending=[True, False, False]

@@ -66,4 +66,64 @@ SELECT
   *
 FROM @this_model
 WHERE
-  orphan > bookings * @VAR('max_orphan_rate')
+  orphan > bookings * @VAR('max_orphan_rate');
+
+AUDIT (
+  name assert_longer_windows_hold_more
+);
+
+/* Who comes back within a window does so within a longer one, and who is kept is a user. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  rebooked_within_7 > rebooked_within_14
+  OR rebooked_within_14 > rebooked_within_30
+  OR rebooked_within_30 > rebooked_within_60
+  OR rebooked_within_60 > rebooked_within_90
+  OR rebooked_within_90 > users
+  OR kept_rebooked > kept_users
+  OR kept_users > users;
+
+AUDIT (
+  name assert_odd_events_are_events
+);
+
+/* No count of some events exceeds that of all. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  events <= 0
+  OR at_midnight > events
+  OR unknown_user_events > events
+  OR unknown_mentor_events > events;
+
+AUDIT (
+  name assert_sessions_add_up
+);
+
+/* Every session is running or has an end, recorded or estimated. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  sessions IS DISTINCT FROM running + estimated_ends + recorded_ends
+  OR double_booked > recorded_ends
+  OR double_booked_same_company > double_booked
+  OR walk_ins > sessions;
+
+AUDIT (
+  name assert_follow_ups_are_of_users
+);
+
+/* Who asks again or comes back is a user; no request is both attended and lost. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  with_intent > users
+  OR attended + lost > with_intent
+  OR returned > users
+  OR same_mentor > returned
+  OR rebooked > returned

@@ -2,6 +2,8 @@
 
     python -m benchmarks.run full --users 20000 --users 200000
     python -m benchmarks.run incremental --users 200000
+    python -m benchmarks.run incremental --users 200000 --gateway postgres
+    python -m benchmarks.run growth --users 2000 --users 20000
 
 Each command is a whole process, start-up included; memory is the largest resident set of that
 process. The headline counts of all of them must agree.
@@ -28,7 +30,8 @@ import click
 import polars as pl
 
 from benchmarks.floor import headline
-from settings import PROJECT_ROOT
+from engines import engine_of
+from settings import PROJECT_ROOT, load_settings
 from simulation.population import FIRST_USER, Scenario, simulate
 from simulation.sample import sample
 
@@ -39,9 +42,10 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Run:
-    """One process: seconds of wall time and peak memory in GB."""
+    """One process: seconds of wall time and of processor time, and peak memory in GB."""
 
     seconds: float
+    processor_seconds: float
     gigabytes: float
     output: str
 
@@ -56,21 +60,38 @@ def timed(*command: str) -> Run:
         text = output.read()
     if status:
         raise click.ClickException(f"{' '.join(command)} failed: {text[-2000:]}")
-    return Run(seconds, usage.ru_maxrss / 1e6, text)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6, text)
 
 
-def cli(warehouse: Path, *arguments: str) -> Run:
-    return timed(sys.executable, "cli.py", "--warehouse", str(warehouse), *arguments)
+def cli(warehouse: Path | None, *arguments: str) -> Run:
+    """Run a command on a file, or on the database that the PG… variables name."""
+    where = ("--warehouse", str(warehouse)) if warehouse else ("--gateway", "postgres")
+    return timed(sys.executable, "cli.py", *where, *arguments)
 
 
-def refreshed(warehouse: Path, data: Path, times: int) -> Run:
-    """The median of refreshes with the same new data, the warehouse rolled back between them."""
+def refreshed(warehouse: Path | None, data: Path, times: int) -> Run:
+    """The median of refreshes with the same new data, the warehouse rolled back between them; a database has one."""
     runs = []
-    for number in range(times):
+    for number in range(times if warehouse else 1):
         if number:
             cli(warehouse, "rollback")
         runs.append(cli(warehouse, "refresh", "--data", str(data)))
-    return sorted(runs, key=lambda run: run.seconds)[times // 2]
+    return sorted(runs, key=lambda run: run.seconds)[len(runs) // 2]
+
+
+@contextmanager
+def place(folder: Path, gateway: str) -> Iterator[Path | None]:
+    """Where a warehouse goes that is not there yet: a file, or None for the database, which is emptied again."""
+    if gateway == "duckdb":
+        yield folder / "warehouse.duckdb"
+        return
+    settings = load_settings(gateway=gateway)
+    if engine_of(settings).version(settings):
+        raise click.ClickException(f"{engine_of(settings).place(settings)} holds a warehouse; name an empty one")
+    try:
+        yield None
+    finally:
+        timed(sys.executable, "cli.py", "--gateway", gateway, "reset", "--yes")
 
 
 def answered(run: Run) -> dict[str, list[int]]:
@@ -108,6 +129,15 @@ def check(found: dict, expected: dict, what: str) -> None:
         raise click.ClickException(f"{what} counts {found}, the floor {expected}")
 
 
+gateway_option = click.option(
+    "--gateway",
+    type=click.Choice(["duckdb", "postgres"]),
+    default="duckdb",
+    show_default=True,
+    help="postgres: the empty database that the PG… variables name; memory is that of the command alone.",
+)
+
+
 @click.group()
 def benchmarks() -> None:
     """Measure; print a Markdown table."""
@@ -115,14 +145,14 @@ def benchmarks() -> None:
 
 @benchmarks.command()
 @click.option("--users", "sizes", type=int, multiple=True, default=(0, 20_000, 200_000), show_default=True)
-def full(sizes: tuple[int, ...]) -> None:
+@gateway_option
+def full(sizes: tuple[int, ...], gateway: str) -> None:
     """From raw files to the answer, against the floor."""
     click.echo("| users | events | floor | refresh | ratio | refresh again | answer | memory: floor | refresh |")
     click.echo("|---|---|---|---|---|---|---|---|---|")
     for users in sizes:
-        with data_of(users) as (folder, events):
+        with data_of(users) as (folder, events), place(folder, gateway) as warehouse:
             floor = timed(sys.executable, "-m", "benchmarks.floor", str(folder / "data"))
-            warehouse = folder / "warehouse.duckdb"
             refresh, again = (cli(warehouse, "refresh", "--data", str(folder / "data")) for _ in range(2))
             answer = cli(warehouse, "answer", "--format", "json")
             check(answered(answer), json.loads(floor.output), "the answer")
@@ -136,13 +166,13 @@ def full(sizes: tuple[int, ...]) -> None:
 
 @benchmarks.command()
 @click.option("--users", type=int, default=200_000, show_default=True)
-def incremental(users: int) -> None:
+@gateway_option
+def incremental(users: int, gateway: str) -> None:
     """A refresh with a little more data, against the full one."""
     # Clean data: of two different events under one id the one that arrives first counts, and late ones change places.
-    with data_of(users, dirt=0) as (folder, events):
+    with data_of(users, dirt=0) as (folder, events), place(folder, gateway) as warehouse:
         deliveries = apart(split, folder / "data")
         expected = apart(headline, folder / "data")
-        warehouse = folder / "warehouse.duckdb"
         runs = [
             refreshed(warehouse, delivery, 1 if number == 0 else REPEATS)
             for number, (delivery, _) in enumerate(deliveries)
@@ -154,6 +184,36 @@ def incremental(users: int) -> None:
     for (_, new), run in zip(deliveries, runs, strict=True):
         ratio = run.seconds / base
         click.echo(f"| {new:,} | {new / events:.1%} | {run.seconds:.1f} s | {ratio:.1%} | {run.gigabytes:.2f} GB |")
+
+
+@benchmarks.command()
+@click.option("--users", "sizes", type=int, multiple=True, default=(2_000, 20_000), show_default=True)
+@click.option(
+    "--days", type=click.IntRange(2), default=4, show_default=True, help="Deliveries: all history, then days."
+)
+def growth(sizes: tuple[int, ...], days: int) -> None:
+    """Bytes, memory and processor time as the events grow; docs/sizing.md has formulas from it."""
+    click.echo("| users | new events | bytes of the events | of the users | warehouse | processor | memory |")
+    click.echo("|---|---|---|---|---|---|---|")
+    for users in sizes:
+        with tempfile.TemporaryDirectory(prefix="mentor-analytics-") as name:
+            folder = Path(name)
+            apart(write_days, users, folder / "data", days)
+            warehouse = folder / "warehouse.duckdb"
+            for delivery in sorted((folder / "data").iterdir()):
+                run = cli(warehouse, "refresh", "--data", str(delivery))
+                events, exported = delivery / "booking_events.jsonl", delivery / "users_db_export.csv"
+                with events.open("rb") as lines:
+                    new = sum(1 for _ in lines)
+                click.echo(
+                    f"| {users:,} | {new:,} | {events.stat().st_size:,} | {exported.stat().st_size:,} "
+                    f"| {warehouse.stat().st_size:,} | {run.processor_seconds:.1f} s | {run.gigabytes:.2f} GB |"
+                )
+
+
+def write_days(users: int, data: Path, days: int) -> None:
+    """Write deliveries, the first with all history."""
+    simulate(Scenario(users)).write(data, "jsonl", days)
 
 
 def split(data: Path) -> list[tuple[Path, int]]:

@@ -8,6 +8,9 @@ from engines.protocol import Engine
 from errors import SettingsError
 from settings import Settings
 
+# The gateways to which a warehouse of another one can be copied.
+COPY_TARGETS = ("duckdb", "postgres")
+
 
 def engine_of(settings: Settings) -> Engine:
     """The engine that the setting `gateway` names; what it needs is imported now, and of no other engine.
@@ -21,6 +24,14 @@ def engine_of(settings: Settings) -> Engine:
         from engines.postgres import Postgres
 
         return Postgres()
+    if settings.gateway == "spark":
+        from engines.spark import Spark
+
+        return Spark()
+    if settings.gateway == "snowflake":
+        from engines.snowflake import Snowflake
+
+        return Snowflake()
     from engines.duckdb import DuckDB
 
     return DuckDB()

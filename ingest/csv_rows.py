@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from itertools import chain, islice
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow
 
 from errors import SourceError
-from ingest.source_files import shown
+from ingest.source_files import check_columns, shown
 
 _BATCH_RECORDS = 50_000
 _CHUNK_CHARACTERS = 1 << 22
@@ -83,14 +84,18 @@ def load_csv(
     connection: duckdb.DuckDBPyConnection,
     path: Path,
     required: tuple[str, ...],
-    optional: tuple[str, ...],
+    names: Mapping[str, str | None],
     number: int,
 ) -> list[str]:
-    """Make the temporary view `source_rows_NUMBER`: one row a record, the header left out.
+    """Make the temporary view `source_rows_NUMBER`: one row a record, of the table `csv_records_NUMBER`.
 
     Its columns are `position` in the file, from 1, `raw_text`, `unreadable` (why the record has no
-    values, or null) and the texts of the required and optional columns, all null where the record
-    has not one value a column.
+    values, or null) and the texts of the columns, all null where the record has not one value a
+    column. The header is record 0 of the table, and none of the view.
+
+    Args:
+        required: the columns that the file must have, by our names.
+        names: those of the file, by ours; None: it has no such column.
 
     Returns:
         The columns of the file that are not loaded.
@@ -98,38 +103,90 @@ def load_csv(
     Raises:
         SourceError: a required column is missing, or a column is named twice.
     """
-    wanted = (*required, *optional)
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    wanted = {ours: theirs and theirs.lower() for ours, theirs in names.items()}
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as file:
         rows = batches(file)
         empty_file: Batch = ([""], [[]])
         first_batch = next(rows, empty_file)
-        first, names = first_batch[0].pop(0), first_batch[1].pop(0)
-        header = [name.strip().lower() for name in (first.split(",") if names is None else names)]
-        _check_header(path, header, required)
-        connection.execute(
-            f"CREATE TEMP TABLE csv_records_{number} (position BIGINT, raw_text VARCHAR, quoted VARCHAR[])"
-        )
-        lists = pyarrow.list_(pyarrow.large_string())
+        first, fields_of_first = first_batch[0].pop(0), first_batch[1].pop(0)
+        header = [name.strip().lower() for name in (first.split(",") if fields_of_first is None else fields_of_first)]
+        check_columns(path, header, {ours: wanted[ours] for ours in required})
+        twice = sorted({name for name in header if name and header.count(name) > 1})
+        if twice:
+            raise SourceError(f"{path} names the column {shown(', '.join(twice), 200)} twice")
+        _keep(connection, number, np.zeros(1, dtype=np.int64), ([first], [None]))
         position = 0
-        for texts, fields in chain([first_batch], rows):
-            table = pyarrow.table(
-                {
-                    "position": pyarrow.array(np.arange(position + 1, position + len(texts) + 1, dtype=np.int64)),
-                    "raw_text": pyarrow.array(texts, pyarrow.large_string()),
-                    "quoted": pyarrow.array(fields, lists),
-                }
-            )
-            position += len(texts)
-            connection.register("csv_batch", table)
-            connection.execute(f"INSERT INTO csv_records_{number} SELECT * FROM csv_batch")
-            connection.unregister("csv_batch")
+        for batch in chain([first_batch], rows):
+            _keep(connection, number, np.arange(position + 1, position + len(batch[0]) + 1, dtype=np.int64), batch)
+            position += len(batch[0])
+    _view_of(connection, number, header, wanted)
+    taken = set(wanted.values())
+    return [name or f"column {place}" for place, name in enumerate(header, start=1) if name not in taken]
+
+
+def load_records(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    header: str,
+    kept: list[tuple[int, str]],
+    required: tuple[str, ...],
+    names: Mapping[str, str | None],
+    number: int,
+) -> None:
+    """Make `source_rows_NUMBER`, as `load_csv` does, of single records with their positions.
+
+    Args:
+        path, header: of the file that they were in.
+        required, names: as for `load_csv`.
+
+    Raises:
+        SourceError: the header lacks a required column.
+    """
+    text, fields = _only_record(header)
+    columns = [name.strip().lower() for name in (text.split(",") if fields is None else fields)]
+    wanted = {ours: theirs and theirs.lower() for ours, theirs in names.items()}
+    check_columns(path, columns, {ours: wanted[ours] for ours in required})
+    positions = np.array([position for position, _ in kept], dtype=np.int64)
+    # Each by itself: a quote that is not closed takes none of the others.
+    _keep(connection, number, positions, ([text for _, text in kept], [_only_record(text)[1] for _, text in kept]))
+    _view_of(connection, number, columns, wanted)
+
+
+def _only_record(text: str) -> tuple[str, list[str] | None]:
+    """A text as a record; no fields where it is not one alone."""
+    found = list(islice(records(StringIO(text, newline="")), 2))
+    return found[0] if [record for record, _ in found] == [text] else (text, [])
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, number: int, positions: np.ndarray, batch: Batch) -> None:
+    texts, fields = batch
+    connection.execute(
+        f"CREATE TEMP TABLE IF NOT EXISTS csv_records_{number} (position BIGINT, raw_text VARCHAR, quoted VARCHAR[])"
+    )
+    table = pyarrow.table(
+        {
+            "position": pyarrow.array(positions),
+            "raw_text": pyarrow.array(texts, pyarrow.large_string()),
+            "quoted": pyarrow.array(fields, pyarrow.list_(pyarrow.large_string())),
+        }
+    )
+    connection.register("csv_batch", table)
+    connection.execute(f"INSERT INTO csv_records_{number} SELECT * FROM csv_batch")
+    connection.unregister("csv_batch")
+
+
+def _view_of(
+    connection: duckdb.DuckDBPyConnection, number: int, header: list[str], wanted: Mapping[str, str | None]
+) -> None:
     values = "".join(
-        f", {f'field[{header.index(name) + 1}]' if name in header else 'NULL::VARCHAR'} AS {name}" for name in wanted
+        f", {f'field[{header.index(theirs) + 1}]' if theirs in header else 'NULL::VARCHAR'} AS {ours}"
+        for ours, theirs in wanted.items()
     )
     connection.execute(f"""
         CREATE TEMP VIEW source_rows_{number} AS
         WITH split AS (
             SELECT position, raw_text, COALESCE(quoted, STRING_SPLIT(raw_text, ',')) AS fields FROM csv_records_{number}
+            WHERE position > 0
         ),
         readable AS (
             SELECT position, raw_text, CASE WHEN LEN(fields) = {len(header)} THEN fields END AS field FROM split
@@ -137,13 +194,3 @@ def load_csv(
         SELECT position, raw_text, CASE WHEN field IS NULL THEN 'unreadable_line' END AS unreadable{values}
         FROM readable
     """)
-    return [name or f"column {place}" for place, name in enumerate(header, start=1) if name not in wanted]
-
-
-def _check_header(path: Path, header: list[str], required: tuple[str, ...]) -> None:
-    missing = [name for name in required if name not in header]
-    if missing:
-        raise SourceError(f"{path} lacks the column {', '.join(missing)} (found: {shown(', '.join(header), 200)})")
-    twice = sorted({name for name in header if name and header.count(name) > 1})
-    if twice:
-        raise SourceError(f"{path} names the column {shown(', '.join(twice), 200)} twice")

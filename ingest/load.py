@@ -17,13 +17,15 @@ import duckdb
 from engines import engine_of
 from engines.duckdb import DuckDBReader
 from engines.duckdb.connection import one_row
-from engines.protocol import Reader, State, UnknownNameError
+from engines.protocol import Loading, Reader, State, UnknownNameError
 from errors import SourceError
 from ingest.classification import classify
+from ingest.distributed import FileRows, UnreadableError, is_worth_it, load_events
+from ingest.forgotten import refuse_forgotten, text_to_keep
 from ingest.raw_tables import RAW_TABLES
 from ingest.reading import one_thread, read_rows
 from ingest.source_files import SourceFile
-from ingest.sources import Source, Sources
+from ingest.sources import EVENTS, Source, Sources
 from settings import Settings
 from warehouse.environments import refuse_earlier_version
 
@@ -47,6 +49,16 @@ class Load:
     rows_rejected: int
     outcome: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What became of the file's rows."""
+        if self.outcome == "unchanged":
+            return "unchanged since its last load"
+        return (
+            f"{self.rows_read:,} rows read = {self.rows_loaded:,} loaded + {self.rows_known:,} known "
+            f"+ {self.rows_duplicate:,} duplicates + {self.rows_rejected:,} rejected"
+        )
 
 
 def unchanged_loads(settings: Settings, sources: Sources) -> list[Load]:
@@ -88,30 +100,73 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
         reader = DuckDBReader(connection, str(state.settings.warehouse))
         refuse_earlier_version(reader)
         raw.create(RAW_TABLES)
-        _set_loaded_at(connection)
-        # Read before the transaction: what is not committed yet DuckDB scans with one thread.
-        notes: dict[int, list[str]] = {}
-        read = set()
+        set_loaded_at(connection)
+        raw.provide("forgotten_users", "user_hash", "SELECT user_hash FROM raw.forgotten_users")
+        new, checksums = [], set()
         for number, (source, file) in enumerate(sources):
             # Another file of this folder may have the same bytes.
-            if (source.name, file.checksum) not in read and not _is_unchanged(reader, source, file):
+            if (source.name, file.checksum) not in checksums and not _is_unchanged(reader, source, file):
+                new.append(number)
+                checksums.add((source.name, file.checksum))
+        spread = _spread(raw, sources, new)
+        # Read before the transaction: what is not committed yet DuckDB scans with one thread.
+        notes: dict[int, list[str]] = {}
+        for number in new:
+            source, file = sources[number]
+            if number not in spread:
                 on_step(f"reading {file.path.name}")
                 notes[number] = read_rows(connection, source, file, number)
                 raw.provide(source.name, source.key, f"SELECT {source.key} FROM normalised_{number}")
-                read.add((source.name, file.checksum))
         loads = []
-        with _transaction(connection):
+        dealt_out: dict[int, FileRows] = {}
+        with transaction(connection):
             for number, (source, file) in enumerate(sources):
-                if number in notes:
-                    on_step(f"loading {file.path.name}")
-                    loads.append(_load_file(connection, source, file, number, notes[number]))
-                else:
+                if number not in new:
                     loads.append(_unchanged(source, file))
+                    continue
+                on_step(f"loading {file.path.name}")
+                if number in notes:
+                    loads.append(_load_file(connection, source, file, number, notes[number]))
+                    continue
+                dealt_out = dealt_out or _deal_out(raw, spread)
+                found = dealt_out[number]
+                rows_read = sum(found.by_class.values())
+                loads.append(_account(connection, source, file, rows_read, found.by_class, found.notes(file)))
         return loads
 
 
+def _spread(raw: Loading, sources: Sources, new: list[int]) -> dict[int, SourceFile]:
+    """The files that are read and judged by workers, by number: all of events where they are large, or none.
+
+    Workers know our names alone, and refuse nobody who was forgotten.
+    """
+    files = {number: sources[number][1] for number in new if sources[number][0].name == EVENTS.name}
+    is_plain = all(sources[number][0] is EVENTS and file.json_format for number, file in files.items())
+    if not raw.workers or not is_plain or not is_worth_it(list(files.values())):
+        return {}
+    return {} if one_row(raw.connection, "SELECT COUNT(*) FROM raw.forgotten_users")[0] else files
+
+
+def _deal_out(raw: Loading, files: dict[int, SourceFile]) -> dict[int, FileRows]:
+    """Have workers load files; what became of the rows of each, by number."""
+    assert raw.workers
+    (load_id,) = one_row(raw.connection, "SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads")
+    (loaded_at,) = one_row(raw.connection, "SELECT GETVARIABLE('loaded_at')")
+    try:
+        return load_events(
+            raw.workers, files, {number: load_id + place for place, number in enumerate(files)}, loaded_at
+        )
+    except UnreadableError as error:
+        file = files[error.file]
+        file.refuse_if_changed()
+        # Read once more from its beginning, for the line to be named.
+        read_rows(raw.connection, EVENTS, file, error.file)
+        raise SourceError(f"{file.path} cannot be read: {error}") from None
+
+
 @contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All of what is done inside, or nothing."""
     connection.execute("BEGIN")
     try:
         yield
@@ -122,7 +177,7 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise
 
 
-def _set_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
+def set_loaded_at(connection: duckdb.DuckDBPyConnection) -> None:
     """One moment for all files, later than any earlier load even when a clock was set back."""
     now = datetime.now(UTC).replace(tzinfo=None)
     (latest,) = one_row(connection, "SELECT MAX(loaded_at) FROM raw.loads")
@@ -137,43 +192,70 @@ def _load_file(
     connection.execute(f"CREATE OR REPLACE TEMP VIEW normalised AS FROM normalised_{number}")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW source_text AS FROM source_text_{number}")
     (load_id,) = one_row(connection, "SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads")
+    refuse_forgotten(connection, source, number)
     source.refuse(connection, file)
     classify(connection, source)
     notes = [*file.notes, *notes, *source.notes(connection)]
-    rows_loaded = _insert(connection, source, load_id)
+    rows_loaded = insert_news(connection, source, load_id)
+    _insert_leavers(connection, source, load_id)
     (rows_read,) = one_row(connection, "SELECT COUNT(*) FROM normalised")
-    if file.lines is not None and file.lines != rows_read:
-        raise SourceError(
-            f"{file.path} is broken JSON: {file.lines:,} lines hold {rows_read:,} events that can be read"
-        )
     counts = dict(connection.execute("SELECT class, COUNT(*) FROM not_loaded GROUP BY class").fetchall())
     if counts.get("rejected"):
         with one_thread(connection):
             connection.execute(
-                """
+                f"""
                 INSERT INTO raw.rejected_rows
-                SELECT $load_id, $file, position, reason, raw_text
+                SELECT $load_id, $file, position, reason, {text_to_keep(connection, source)}
                 FROM source_text JOIN not_loaded USING (position)
                 WHERE class = 'rejected' ORDER BY position
                 """,
                 {"load_id": load_id, "file": str(file.path)},
             )
+        if file.is_csv:
+            connection.execute(
+                f"INSERT INTO raw.csv_headers SELECT ?, raw_text FROM csv_records_{number} WHERE position = 0",
+                [load_id],
+            )
+    load = _account(connection, source, file, rows_read, counts | {"loaded": rows_loaded}, notes)
+    for table in (f"csv_records_{number}", f"normalised_{number}", "not_loaded"):
+        connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    return load
+
+
+def _account(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    file: SourceFile,
+    rows_read: int,
+    by_class: dict[str, int],
+    notes: list[str],
+) -> Load:
+    """Enter a load in `raw.loads`; `by_class` says how many rows are loaded, known, duplicate and rejected."""
+    if file.lines is not None and file.lines != rows_read:
+        raise SourceError(
+            f"{file.path} is broken JSON: {file.lines:,} lines hold {rows_read:,} events that can be read"
+        )
     file.refuse_if_changed()
     load = Load(
         source.name,
         file.path,
         rows_read,
-        rows_loaded,
-        counts.get("known", 0),
-        counts.get("duplicate", 0),
-        counts.get("rejected", 0),
+        by_class.get("loaded", 0),
+        by_class.get("known", 0),
+        by_class.get("duplicate", 0),
+        by_class.get("rejected", 0),
         "loaded",
         tuple(notes),
     )
-    if rows_read != rows_loaded + sum(counts.values()):
-        raise SourceError(
-            f"{file.path}: {rows_read:,} rows read, but {rows_loaded + sum(counts.values()):,} accounted for"
-        )
+    if rows_read != sum(by_class.values()):
+        raise SourceError(f"{file.path}: {rows_read:,} rows read, but {sum(by_class.values()):,} accounted for")
+    (load_id,) = one_row(connection, "SELECT COALESCE(MAX(load_id), 0) + 1 FROM raw.loads")
+    record(connection, load_id, load, file.checksum)
+    return load
+
+
+def record(connection: duckdb.DuckDBPyConnection, load_id: int, load: Load, checksum: str) -> None:
+    """Write a load to the log of loads."""
     connection.execute(
         """
         INSERT INTO raw.loads
@@ -181,9 +263,9 @@ def _load_file(
         """,
         [
             load_id,
-            source.name,
-            str(file.path),
-            file.checksum,
+            load.source,
+            str(load.file),
+            checksum,
             load.rows_read,
             load.rows_loaded,
             load.rows_known,
@@ -192,9 +274,6 @@ def _load_file(
             load.outcome,
         ],
     )
-    for table in (f"csv_records_{number}", f"normalised_{number}", "not_loaded"):
-        connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
-    return load
 
 
 def _unchanged(source: Source, file: SourceFile) -> Load:
@@ -208,8 +287,8 @@ def _is_unchanged(reader: Reader, source: Source, file: SourceFile) -> bool:
     return (file.checksum,) in (checksums[-1:] if source.has_states else checksums)
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> int:
-    """Write the rows that bring something new; how many they are."""
+def insert_news(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> int:
+    """Write the rows of `normalised` that are not among `not_loaded`; how many they are."""
     columns = ", ".join(source.columns)
     states = {"updated_at": "updated_at", "loaded_at": "GETVARIABLE('loaded_at')"} if source.has_states else {}
     leaving = {"is_deleted": "false"} if source.leavers else {}
@@ -225,13 +304,18 @@ def _insert(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int)
         """,
         [load_id],
     )
-    if source.leavers:
-        connection.execute(
-            f"""
-            INSERT INTO raw.{source.name} ({columns}, loaded_at, load_id, is_deleted)
-            SELECT {columns}, GETVARIABLE('loaded_at'), ?, true
-            FROM ({source.known}) WHERE {source.key} IN ({source.leavers}) ORDER BY {source.key}
-            """,
-            [load_id],
-        )
     return rows_loaded
+
+
+def _insert_leavers(connection: duckdb.DuckDBPyConnection, source: Source, load_id: int) -> None:
+    if not source.leavers:
+        return
+    columns = ", ".join(source.columns)
+    connection.execute(
+        f"""
+        INSERT INTO raw.{source.name} ({columns}, loaded_at, load_id, is_deleted)
+        SELECT {columns}, GETVARIABLE('loaded_at'), ?, true
+        FROM ({source.known}) WHERE {source.key} IN ({source.leavers}) ORDER BY {source.key}
+        """,
+        [load_id],
+    )

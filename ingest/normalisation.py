@@ -7,7 +7,7 @@ variable `loaded_at` is the naive UTC time of the load.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from ingest.event_catalogue import EVENT_TYPES, EventType, always_required, further_properties
@@ -17,14 +17,14 @@ from settings import HISTORY_START
 CLOCK_GRACE = timedelta(days=1)
 
 # All that Unicode calls white space, and the byte order mark.
-_WHITE_SPACE = (
+WHITE_SPACE = (
     " \t\n\r\x0b\x0c\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _OFFSET = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
 _UTC = rf"{_DAY}([T ]([01]\d|2[0-3]):\d{{2}}:\d{{2}}(\.\d{{1,6}})?Z?)?"
-_ISO_8601 = rf"{_DAY}([T ]\d{{2}}:\d{{2}}(:\d{{2}}([.,]\d+)?)?{_OFFSET}?)?"
+ISO_8601 = rf"{_DAY}([T ]\d{{2}}:\d{{2}}(:\d{{2}}([.,]\d+)?)?{_OFFSET}?)?"
 
 
 def trimmed(column: str) -> str:
@@ -32,7 +32,7 @@ def trimmed(column: str) -> str:
     # Trimming knows all of Unicode and takes its time; most texts show at a glance that they need none.
     return (
         f"CASE WHEN REGEXP_FULL_MATCH({column}, '[!-~]+') THEN {column} "
-        f"ELSE NULLIF(TRIM({column}, '{_WHITE_SPACE}'), '') END"
+        f"ELSE NULLIF(TRIM({column}, '{WHITE_SPACE}'), '') END"
     )
 
 
@@ -42,7 +42,7 @@ def utc_timestamp(column: str, is_trimmed: bool = False) -> str:
     # DuckDB wants seconds before an offset, and a point before their fraction.
     with_seconds = rf"REGEXP_REPLACE(REPLACE({text}, ',', '.'), '([T ]\d{{2}}:\d{{2}})({_OFFSET}?)$', '\1:00\2')"
     moment = (
-        f"CASE WHEN REGEXP_FULL_MATCH({text}, '{_ISO_8601}') "
+        f"CASE WHEN REGEXP_FULL_MATCH({text}, '{ISO_8601}') "
         f"THEN TRY_CAST({with_seconds} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
     )
     # An offset may lead out of the years that other systems know. Most times have none: they are cast at once.
@@ -114,45 +114,122 @@ FROM source_rows
 """
 
 
-def booking_events(event_types: tuple[EventType, ...] = EVENT_TYPES) -> str:
-    """The rule for events, which takes from the event catalogue what there is and what is required.
+def columns_of_objects(rows: str, names: Mapping[str, str | None]) -> str:
+    """What the rules for users and mentors read, of `rows` (position, raw_text) that are JSON objects.
 
-    What lies further ahead of the load than the grace for a wrong clock or time zone has not happened.
-    `unknown_properties` lists the names that no column takes.
+    Args:
+        names: of the properties, by ours; None: they have no such property.
     """
-    required, further = always_required(event_types), further_properties(event_types)
-    names = (*required, *further)
-    trimmed_fields = ", ".join(f"{trimmed(f'field[{index}]')} AS {name}" for index, name in enumerate(names, start=1))
-    properties = ", ".join(further)
+    theirs = [name for name in names.values() if name is not None]
+    columns = "".join(
+        f", {'NULL' if name is None else f'CASE WHEN unreadable IS NULL THEN field[{theirs.index(name) + 1}] END'}"
+        f"::VARCHAR AS {ours}"
+        for ours, name in names.items()
+    )
+    return f"""
+        SELECT position, raw_text, unreadable{columns}
+        FROM (
+            SELECT *, CASE
+                WHEN NOT STARTS_WITH(raw_text, '{{') THEN 'not_an_object'
+                WHEN LEN(LIST_DISTINCT(keys)) < LEN(keys) THEN 'repeated_property'
+                WHEN CONTAINS(ARRAY_TO_STRING(field, ''), CHR(0)) THEN 'nul_character'
+                WHEN LIST_HAS_ANY(JSON_TYPE(raw_text, [{_paths(theirs)}]), ['OBJECT', 'ARRAY']) THEN 'nested_value'
+            END AS unreadable
+            FROM (
+                SELECT
+                    position, raw_text, JSON_KEYS(raw_text) AS keys,
+                    JSON_EXTRACT_STRING(raw_text, [{_paths(theirs)}]) AS field
+                FROM ({rows})
+            )
+        )
+    """
+
+
+def _objects_of_events(required: tuple[str, ...], names: Mapping[str, str | None]) -> str:
+    """Two steps, `parsed` and `checked`, of the rule for events that are JSON objects."""
+    theirs = {ours: name for ours, name in names.items() if name is not None}
+    index = {ours: place for place, ours in enumerate(theirs, start=1)}
+    must_be_flat = _paths(theirs[name] for name in required)
+    fields = ", ".join(
+        f"{trimmed(f'field[{index[ours]}]') if ours in index else 'NULL::VARCHAR'} AS {ours}" for ours in names
+    )
     return f"""
 , parsed AS (
-    SELECT position, raw_text, JSON_EXTRACT_STRING(raw_text, [{_paths(names)}]) AS field, JSON_KEYS(raw_text) AS keys
+    SELECT
+        position, raw_text, JSON_EXTRACT_STRING(raw_text, [{_paths(theirs.values())}]) AS field,
+        JSON_KEYS(raw_text) AS keys
     FROM source_rows
 ),
 -- What is rare is looked at closely only where a cheap sign says that it may be there.
 checked AS (
     SELECT
         position,
-        {trimmed_fields},
+        {fields},
         CASE
-            WHEN LEN(keys) <> LIST_COUNT(field) THEN LIST_FILTER(keys, lambda key: key NOT IN ({_quoted(names)}))
+            WHEN LEN(keys) <> LIST_COUNT(field)
+                THEN LIST_FILTER(keys, lambda key: key NOT IN ({_quoted(theirs.values())}))
         END AS unknown_properties,
         CASE
             WHEN NOT STARTS_WITH(raw_text, '{{') THEN 'not_an_object'
             WHEN LEN(keys) <> LIST_COUNT(field) AND LEN(LIST_DISTINCT(keys)) < LEN(keys) THEN 'repeated_property'
             WHEN CONTAINS(raw_text, '\\u0000') AND CONTAINS(ARRAY_TO_STRING(field, ''), CHR(0)) THEN 'nul_character'
             WHEN (CONTAINS(raw_text, '[') OR CONTAINS(raw_text[2:], '{{'))
-                AND LIST_HAS_ANY(JSON_TYPE(raw_text, [{_paths(required)}]), ['OBJECT', 'ARRAY'])
+                AND LIST_HAS_ANY(JSON_TYPE(raw_text, [{must_be_flat}]), ['OBJECT', 'ARRAY'])
                 THEN 'nested_value'
         END AS defect
     FROM parsed
 ),
+"""
+
+
+def _columns_of_events(names: Iterable[str]) -> str:
+    """The step `checked` of the rule for events that are rows of a CSV."""
+    return f"""
+, checked AS (
+    SELECT
+        position,
+        {", ".join(f"{trimmed(name)} AS {name}" for name in names)},
+        NULL::VARCHAR[] AS unknown_properties,
+        CASE
+            WHEN unreadable IS NOT NULL THEN unreadable
+            WHEN CONTAINS(raw_text, CHR(0)) THEN 'nul_character'
+        END AS defect
+    FROM source_rows
+),
+"""
+
+
+def booking_events(
+    event_types: tuple[EventType, ...] = EVENT_TYPES,
+    names: Mapping[str, str | None] | None = None,
+    type_names: Mapping[str, str] | None = None,
+    is_csv: bool = False,
+) -> str:
+    """The rule for events, which takes from the event catalogue what there is and what is required.
+
+    What lies further ahead of the load than the grace for a wrong clock or time zone has not happened.
+    `unknown_properties` lists the names that no column takes.
+
+    Args:
+        names: of the properties, by ours; None: they have no such property. Ours where it is not given.
+        type_names: our names of event types, by theirs in lower case.
+        is_csv: `source_rows` are those of a CSV, with our names; else JSON objects.
+    """
+    required, further = always_required(event_types), further_properties(event_types)
+    names = names or {name: name for name in (*required, *further)}
+    properties = ", ".join(further)
+    event_type = "LOWER(event_type)"
+    if type_names:
+        mapped = " ".join(f"WHEN {_quoted([theirs])} THEN '{ours}'" for theirs, ours in type_names.items())
+        event_type = f"CASE {event_type} {mapped} ELSE {event_type} END"
+    return f"""
+{_columns_of_events(names) if is_csv else _objects_of_events(required, names)}
 typed AS (
     SELECT
         * EXCLUDE (event_type),
         {bigint("user_id", is_trimmed=True)} AS user_number,
         {utc_timestamp("timestamp", is_trimmed=True)} AS occurred_at,
-        LOWER(event_type) AS event_type
+        {event_type} AS event_type
     FROM checked
 )
 SELECT
@@ -197,8 +274,8 @@ def _defects(event_types: tuple[EventType, ...]) -> str:
 
 
 def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+    return ", ".join("'" + name.replace("'", "''") + "'" for name in names)
 
 
-def _paths(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'$.{name}'" for name in names)
+def _paths(names: Iterable[str]) -> str:
+    return _quoted(f'$."{name}"' for name in names)

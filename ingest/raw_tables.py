@@ -20,10 +20,19 @@ CREATE TABLE IF NOT EXISTS raw.rejected_rows (
     load_id BIGINT NOT NULL, file VARCHAR NOT NULL, position BIGINT NOT NULL,
     reason VARCHAR NOT NULL, raw_text VARCHAR
 );
+CREATE TABLE IF NOT EXISTS raw.replayed_rows (
+    load_id BIGINT NOT NULL, rejected_load_id BIGINT NOT NULL, position BIGINT NOT NULL, outcome VARCHAR NOT NULL
+);
+CREATE TABLE IF NOT EXISTS raw.csv_headers (
+    load_id BIGINT NOT NULL, header VARCHAR NOT NULL
+);
 CREATE TABLE IF NOT EXISTS raw.loads (
     load_id BIGINT NOT NULL, source VARCHAR NOT NULL, file VARCHAR NOT NULL, checksum VARCHAR NOT NULL,
     rows_read BIGINT NOT NULL, rows_loaded BIGINT NOT NULL, rows_known BIGINT NOT NULL,
     rows_duplicate BIGINT NOT NULL, rows_rejected BIGINT NOT NULL,
     loaded_at TIMESTAMP NOT NULL, outcome VARCHAR NOT NULL
+);
+CREATE TABLE IF NOT EXISTS raw.forgotten_users (
+    salt VARCHAR NOT NULL, user_hash VARCHAR NOT NULL, forgotten_at TIMESTAMP NOT NULL, load_id BIGINT NOT NULL
 );
 """

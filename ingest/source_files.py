@@ -8,8 +8,10 @@ import hashlib
 import os
 import stat
 import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from errors import SourceError
 
@@ -17,17 +19,21 @@ USERS_FILE = "users_db_export.csv"
 MENTORS_FILE = "mentor_tiers.csv"
 EVENTS_NAME = "booking_events"
 EVENT_SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
+# What a mapping may name, for any source.
+MAPPED_SUFFIXES = (".csv", ".csv.gz", *EVENT_SUFFIXES, ".parquet")
 _CHUNK_BYTES = 1 << 20
+_PARQUET = b"PAR1"  # how a parquet file begins and ends
 
 
 @dataclass(frozen=True)
 class SourceFile:
     """One readable file.
 
-    `checksum` is the SHA-256 of the file's bytes in hex; `version` tells whether the file is still
-    the one that was inspected; `json_format` is DuckDB's name of the JSON layout, None for CSV;
-    `lines` counts those of newline-delimited JSON that are not blank; `notes` are sentences on
-    what lies beside the file and is not read.
+    `checksum` is the SHA-256 of the file's bytes in hex, and of the names that a mapping gives them;
+    `version` tells whether the file is still the one that was inspected; `json_format` is DuckDB's
+    name of the JSON layout, None for CSV and parquet; `lines` counts those of newline-delimited JSON
+    that are not blank; `notes` are sentences on what lies beside the file and is not read; `content`
+    is where the rows of a query lie, whose `path` says where it is written, in a `folder` that goes with them.
     """
 
     path: Path
@@ -36,6 +42,21 @@ class SourceFile:
     json_format: str | None = None
     lines: int | None = None
     notes: tuple[str, ...] = ()
+    content: Path | None = None
+    folder: TemporaryDirectory[str] | None = None
+
+    @property
+    def is_parquet(self) -> bool:
+        return self.json_format is None and self.path.suffix == ".parquet"
+
+    @property
+    def is_csv(self) -> bool:
+        return self.json_format is None and not self.is_parquet
+
+    @property
+    def place(self) -> Path:
+        """Where its bytes lie."""
+        return self.content or self.path
 
     def refuse_if_changed(self) -> None:
         """Make sure that what was read is what was inspected.
@@ -44,7 +65,7 @@ class SourceFile:
             SourceError: the file was written, replaced or removed meanwhile.
         """
         try:
-            is_same = _version(self.path.stat()) == self.version
+            is_same = _version(self.place.stat()) == self.version
         except OSError:
             is_same = False
         if not is_same:
@@ -55,6 +76,22 @@ def shown(text: str, length: int = 60) -> str:
     """Text of a source, of any length and with any characters, as part of one line of ours."""
     text = "".join(character if character.isprintable() else "\ufffd" for character in text)
     return text if len(text) <= length else f"{text[:length]}…"
+
+
+def check_columns(path: Path, found: Iterable[str], required: Mapping[str, str | None]) -> None:
+    """Make sure that a file has the columns that it must have; `required` are their names by ours.
+
+    Raises:
+        SourceError: one is missing.
+    """
+    found = list(found)
+    missing = [
+        ours if theirs in (None, ours) else f"{theirs} ({ours})"
+        for ours, theirs in required.items()
+        if theirs not in found
+    ]
+    if missing:
+        raise SourceError(f"{path} lacks the column {', '.join(missing)} (found: {shown(', '.join(found), 200)})")
 
 
 class _Lines:
@@ -98,9 +135,11 @@ def inspect_file(path: Path) -> SourceFile:
     """Read `path` from end to end: checksum, encoding and outer shape.
 
     Raises:
-        SourceError: missing, not a file, no permission, empty, not UTF-8, damaged gzip, or JSON
-            that is not an array (`.json`) or whose array is not closed.
+        SourceError: missing, not a file, no permission, empty, not UTF-8, damaged gzip, JSON that is
+            not an array (`.json`) or whose array is not closed, or a parquet file without its ends.
     """
+    if path.suffix == ".parquet":
+        return _inspect_parquet(path)
     digest = hashlib.sha256()
     lines = _Lines()
     has_lines = path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))
@@ -109,11 +148,7 @@ def inspect_file(path: Path) -> SourceFile:
     has_mark = False
     is_gzip = path.suffix == ".gz"
     try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise SourceError(f"{path} is a folder; expected a file")
-        if not stat.S_ISREG(status.st_mode):  # reading a pipe might never end
-            raise SourceError(f"{path} is not a regular file")
+        status = _regular(path)
         with path.open("rb") as raw:
             if is_gzip:
                 while chunk := raw.read(_CHUNK_BYTES):
@@ -144,6 +179,38 @@ def inspect_file(path: Path) -> SourceFile:
         raise SourceError(f"{path} is empty")
     json_format = _json_format(path, first, last, has_mark)
     file = SourceFile(path, digest.hexdigest(), _version(status), json_format, lines.count if has_lines else None)
+    file.refuse_if_changed()
+    return file
+
+
+def _regular(path: Path) -> os.stat_result:
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise SourceError(f"{path} is a folder; expected a file")
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe might never end
+        raise SourceError(f"{path} is not a regular file")
+    return status
+
+
+def _inspect_parquet(path: Path) -> SourceFile:
+    digest = hashlib.sha256()
+    try:
+        status = _regular(path)
+        with path.open("rb") as content:
+            first = last = content.read(len(_PARQUET))
+            digest.update(first)
+            while chunk := content.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                last = (last + chunk)[-len(_PARQUET) :]
+    except FileNotFoundError:
+        raise SourceError(f"{path} is missing") from None
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from None
+    if not first:
+        raise SourceError(f"{path} is empty")
+    if (first, last) != (_PARQUET, _PARQUET):
+        raise SourceError(f"{path} is not a complete parquet file; transfer it again")
+    file = SourceFile(path, digest.hexdigest(), _version(status))
     file.refuse_if_changed()
     return file
 

@@ -12,7 +12,8 @@ from sqlmesh.core.macros import MacroEvaluator
 def engine_of(evaluator: MacroEvaluator) -> str:
     """The SQL dialect of the engine that runs the models; DuckDB's while they are loaded and none does."""
     adapter = evaluator.locals.get("engine_adapter")
-    return adapter.dialect if adapter else "duckdb"
+    # What may follow are settings of the dialect.
+    return adapter.dialect.split(",")[0] if adapter else "duckdb"
 
 
 def sha256_hex(evaluator: MacroEvaluator, text: str) -> str:
@@ -23,6 +24,16 @@ def sha256_hex(evaluator: MacroEvaluator, text: str) -> str:
         "bigquery": f"LOWER(TO_HEX(SHA256({text})))",
     }
     return by_engine.get(engine_of(evaluator), f"SHA256({text})")
+
+
+def text_for_key(evaluator: MacroEvaluator, value: str) -> str:
+    """The text of a whole number, a text, a decimal or a timestamp, alike on every engine."""
+    text = f"CAST({value} AS TEXT)"
+    if engine_of(evaluator) != "snowflake":
+        return text
+    # Six digits of a second there, see SESSION in engines/snowflake/connection.py; elsewhere those that say something.
+    is_moment = f"REGEXP_MATCHES({text}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} [0-9:]{{8}}[.][0-9]{{6}}$')"
+    return f"CASE WHEN {is_moment} THEN RTRIM(RTRIM({text}, '0'), '.') ELSE {text} END"
 
 
 def moment_after(evaluator: MacroEvaluator, moment: str, amount: str, unit: str) -> str:
@@ -39,6 +50,27 @@ def moment_after(evaluator: MacroEvaluator, moment: str, amount: str, unit: str)
 def later(evaluator, moment: exp.Expression, amount: exp.Expression, unit: str) -> str:
     """`moment` plus `amount`, a whole number, of `unit`: HOUR, MINUTE or SECOND."""
     return moment_after(evaluator, moment.sql(dialect="duckdb"), amount.sql(dialect="duckdb"), unit.upper())
+
+
+@macro()
+def planned_well(evaluator, *columns: exp.Expression) -> list[str]:
+    """Statements after which the engine reads the table of the model well; none where it does so by itself.
+
+    PostgreSQL knows of new rows when it is told or a minute later, and reads all rows for the greatest value of a
+    column unless there is an index.
+
+    Args:
+        columns: those whose greatest value is asked for.
+    """
+    if engine_of(evaluator) != "postgres":
+        return []
+    table = evaluator.this_model
+    name = exp.to_table(table, dialect="duckdb").name
+    indexes = [
+        f'CREATE INDEX IF NOT EXISTS "{name}_{column.name}" ON {table} ({column.sql(dialect="duckdb")})'
+        for column in columns
+    ]
+    return [*indexes, f"ANALYZE {table}"]
 
 
 @macro()

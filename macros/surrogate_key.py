@@ -3,7 +3,7 @@
 from sqlglot import exp
 from sqlmesh import macro
 
-from macros.engine_differences import sha256_hex
+from macros.engine_differences import sha256_hex, text_for_key
 
 
 @macro()
@@ -13,5 +13,5 @@ def sha256_key(evaluator, *columns: exp.Expression) -> str:
     Args:
         columns: whole numbers, text, decimals or timestamps; never floats, whose text differs by engine.
     """
-    parts = [f"COALESCE(CAST({column.sql(dialect='duckdb')} AS TEXT), '')" for column in columns]
+    parts = [f"COALESCE({text_for_key(evaluator, column.sql(dialect='duckdb'))}, '')" for column in columns]
     return sha256_hex(evaluator, " || '|' || ".join(parts))

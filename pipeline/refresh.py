@@ -11,11 +11,12 @@ from engines import engine_of
 from engines.protocol import State
 from errors import WarehouseError
 from ingest.load import Load, ingest_sources, unchanged_loads
+from ingest.mapping import read_mapping
 from ingest.sources import Sources, find_sources
 from pipeline.interruption import begin_publishing
 from pipeline.run_log import Run
 from settings import COMMAND, Settings
-from warehouse.environments import Environment, environment_names, has_loads, read_environment
+from warehouse.environments import Environment, environment_names, has_loads, read_environment, refuse_unknown
 from warehouse.freshness import stale_remarks
 
 Say = Callable[[str], None]
@@ -33,13 +34,18 @@ def refresh(run: Run, say: Say, on_step: Say) -> list[str]:
         That the environment's newest event was too old when the run began, as one line, if it was.
 
     Raises:
+        SettingsError: the mapping of the sources says something that is not allowed.
         SourceError: a file cannot be read as a whole.
-        WarehouseError: the warehouse is in use, or cannot be written.
+        WarehouseError: the warehouse is in use, or cannot be written; the environment is not there and is not prod.
         TransformError: a model or a blocking audit failed.
     """
     settings, environment = run.settings, run.environment
+    if environment not in (None, "prod"):
+        # SQLMesh would make an environment of a mistyped name; one that is wanted is planned.
+        with engine_of(settings).reading(settings) as reader:
+            refuse_unknown(reader, environment)
     on_step("reading the files")
-    sources = find_sources(run.data) if run.data else []
+    sources = find_sources(run.data, read_mapping(settings.sources)) if run.data else []
     run.files = [{"file": str(file.path), "checksum": file.checksum} for _, file in sources]
     known = unchanged_loads(settings, sources)
     stands = None
@@ -93,14 +99,7 @@ def _warn_if_stale(run: Run, stands: Environment | None, say: Say) -> list[str]:
 
 def _report(run: Run, sources: Sources, loads: list[Load], say: Say) -> None:
     for load in loads:
-        if load.outcome == "unchanged":
-            say(f"{load.file.name}: unchanged since its last load")
-        else:
-            say(
-                f"{load.file.name}: {load.rows_read:,} rows read = {load.rows_loaded:,} loaded "
-                f"+ {load.rows_known:,} known + {load.rows_duplicate:,} duplicates "
-                f"+ {load.rows_rejected:,} rejected"
-            )
+        say(f"{load.file.name}: {load.sentence}")
         for note in load.notes:
             say(f"{load.file.name}: {note}")
     run.add_loads(sources, loads)

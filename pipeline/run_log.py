@@ -26,6 +26,7 @@ from settings import Settings, project_version
 
 if TYPE_CHECKING:
     from ingest.load import Load
+    from ingest.replay import Replay
     from ingest.sources import Sources
 
 Record = dict[str, Any]
@@ -85,6 +86,15 @@ class Run:
             | {name: getattr(load, name) for name in ROWS}
             | {"notes": list(load.notes)}
             for (_, file), load in zip(sources, loads, strict=True)
+        ]
+
+    def add_replays(self, replays: list[Replay]) -> None:
+        """Say what became of the rejected rows of each load."""
+        self.files = [
+            {"file": str(each.load.file), "rejected_load_id": each.rejected_load_id, "outcome": each.load.outcome}
+            | {name: getattr(each.load, name) for name in ROWS}
+            | {"rows_left": each.rows_left}
+            for each in replays
         ]
 
     def first_line(self) -> Record:

@@ -99,8 +99,10 @@ def _model_name(snapshot_name: str) -> str:
     return f"{table.db}.{table.name}"
 
 
-def transform(state: State, environment: str, on_step: Callable[[str], None], run: Run) -> Environment:
-    """Have SQLMesh run an environment, or plan it where it is not there yet.
+def transform(
+    state: State, environment: str, on_step: Callable[[str], None], run: Run, must_evaluate: bool = False
+) -> Environment:
+    """Have SQLMesh run an environment, or plan it where it is not there yet, as prod is not the first time.
 
     The models are those that the environment has: a changed model file waits for `sqlmesh plan`.
 
@@ -108,6 +110,7 @@ def transform(state: State, environment: str, on_step: Callable[[str], None], ru
         state: of the warehouse, to work on.
         on_step: called with what is being done, one phrase a step.
         run: gets every model, every failed audit and every warning, as far as it came.
+        must_evaluate: rows were deleted, so every model has to run, also where a clock that was set back hides that.
 
     Returns:
         How the environment stands; behind only where a run of its own cannot help, see `Environment.remarks`.
@@ -124,7 +127,10 @@ def transform(state: State, environment: str, on_step: Callable[[str], None], ru
     config.notification_targets.append(_FailedAudits(run=run))
     config.ignore_patterns = [*config.ignore_patterns, "tests/*"]  # they are not run here, and slow to read
     try:
+        evaluated = _evaluations(run)
         is_done = _run(state, config, environment)
+        if is_done and must_evaluate and _evaluations(run) == evaluated:
+            is_done = _run(state, config, environment, is_later=True)
         stands = _stands(state, environment)
         if is_done and stands.can_catch_up:
             is_done = _run(state, config, environment, is_later=True)
@@ -164,6 +170,10 @@ def _run(state: State, config: Config, environment: str, is_later: bool = False)
         status = context.run(environment, execution_time=moment, end=moment, ignore_cron=True, skip_janitor=True)
         context.diff(environment)
         return not status.is_failure
+
+
+def _evaluations(run: Run) -> int:
+    return sum(model.audits_passed + model.audits_failed for model in run.models.values())
 
 
 def _stands(state: State, environment: str) -> Environment:

@@ -1,4 +1,4 @@
-"""The lists that `history` and `status` print: runs, environments."""
+"""The lists that `history`, `status` and `check` print: runs, environments, files."""
 
 from __future__ import annotations
 
@@ -66,3 +66,35 @@ def status(environments: list[Row], output: str) -> str:
 
 def _last_new_rows(freshness: Row) -> str:
     return ", ".join(f"{words(row['source'])} {last_new_row(row)}" for row in freshness["files"])
+
+
+def check(found: Row, output: str) -> str:
+    """What loading would make of a folder, as `table`, a paragraph a file, or `json`."""
+    if output == "json":
+        return json.dumps(found, indent=2)
+    lines = []
+    for file in found["files"]:
+        name = file["file"] if file["file"] == file["source"] else f"{file['file']} ({words(file['source'])})"
+        lines.append(f"{name}: {'cannot be loaded' if file['failure'] else file['sentence']}")
+        if file["failure"]:
+            lines.append(f"  {file['failure']}")
+        for rejections in file["rejections"]:
+            lines.append(f"  rejected, {words(rejections['reason'])}: {rejections['rows']:,}")
+            lines += [f"    row {example['position']:,}: {example['text']}" for example in rejections["examples"]]
+        lines += [f"  {note}" for note in file["notes"]]
+    if found["unmatched_files"]:
+        lines.append("files that are not read:")
+        lines += [f"  {name}" for name in found["unmatched_files"]]
+    if found["missing"]:
+        lines.append("what the files do not tell, and what the answer therefore does not:")
+    for missing in found["missing"]:
+        has = "none" if not missing["rows_with_it"] else f"{missing['rows_with_it']:,}"
+        lines.append(f"  {missing['what']}: {has} of {missing['rows']:,}")
+        lines.append(f"    {', '.join(map(words, missing['sections']))}: {missing['consequence']}")
+    failed = sum(bool(file["failure"]) for file in found["files"])
+    lines.append(
+        "the folder would be loaded"
+        if found["would_load"]
+        else f"nothing of the folder would be loaded: {failed} of {len(found['files'])} files stand against it"
+    )
+    return "\n".join(lines)

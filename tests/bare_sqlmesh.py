@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ingest.load import Load
 from settings import PROJECT_ROOT, Settings, load_settings
 from tests import reference
 from tests.conftest import ingest
+from warehouse.answers import answer_of_environment
 from warehouse.environments import Environment, read_environment, schema
 
 SHEET_HEADER = ("mentor_id", "tier", "hourly_rate", "updated_at")
@@ -114,6 +116,12 @@ class Warehouse:
     def environment(self, name: str = "prod") -> Environment:
         with duckdb.connect(str(self.file), read_only=True) as connection:
             return read_environment(DuckDBReader(connection, str(self.file)), name)
+
+    def answer(self, environment: Environment) -> dict:
+        """The answer of an environment as it stands, by a clock of its own."""
+        with duckdb.connect(str(self.file), read_only=True) as connection:
+            reader = DuckDBReader(connection, str(self.file))
+            return answer_of_environment(reader, self.settings, environment, None, now=datetime(2026, 1, 1, tzinfo=UTC))
 
     def facts(self, environment: str = "prod") -> dict[str, list[tuple]]:
         """The rows of the facts, sorted, in the columns that `expected_facts` has."""

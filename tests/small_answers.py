@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import ibis
 
-from analysis.answer.document import Built, answer
-from analysis.metrics.marts import UNKNOWN, schema_of
+from analysis.answer.built import Built
+from analysis.answer.document import answer
+from analysis.metrics.classes import UNKNOWN
+from analysis.metrics.marts import schema_of
 from settings import load_settings
 from tests import small_marts
 from tests.answer_schema import assert_documented

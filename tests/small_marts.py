@@ -9,7 +9,7 @@ import duckdb
 from analysis.metrics.definitions import checksums
 from analysis.metrics.marts import COLUMNS
 from ingest.raw_tables import RAW_TABLES
-from warehouse.differences import REPORTS
+from warehouse.reports import REPORTS
 
 TYPES = {
     "string": "TEXT",
@@ -28,8 +28,8 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE reference.definitions (module TEXT, checksum TEXT)")
     connection.execute("CREATE TABLE reference.dimension_definitions (dimension TEXT, checksum TEXT)")
     connection.executemany("INSERT INTO reference.definitions VALUES (?, ?)", list(checksums().items()))
-    for report in ("rpt_user_outcomes", *REPORTS):
-        connection.execute(f"CREATE TABLE reports.{report} (load_id BIGINT)")
+    for report in REPORTS:
+        connection.execute(f"CREATE TABLE reports.{report} (load_id BIGINT, event_load_id BIGINT)")
     for name, columns in COLUMNS.items():
         described = ", ".join(f'"{column}" {TYPES[kind]}' for column, kind in columns.items())
         connection.execute(f"CREATE TABLE {place(name)} ({described})")

@@ -36,15 +36,15 @@ MAY_USE = {
         "warehouse",
     },
     "simulation": {"ingest"},
-    "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "settings"},
-    "benchmarks": {"analysis.statistics", "settings", "simulation", "warehouse"},
+    "docs.generate": {"analysis.answer", "analysis.metrics", "config", "errors", "ingest", "settings"},
+    "benchmarks": {"analysis.statistics", "engines", "settings", "simulation", "warehouse"},
     "cli": {
-        *("alerts", "analysis.answer", "analysis.metrics", "app", "docs.generate", "engines", "errors", "pipeline"),
-        *("presentation", "settings", "simulation", "warehouse"),
+        *("alerts", "analysis.answer", "analysis.metrics", "app", "docs.generate", "engines", "errors", "ingest"),
+        *("pipeline", "presentation", "settings", "simulation", "warehouse"),
     },
 }
-# Modules that belong to a room and do not lie in its folder.
-LIVES_IN = {"command_options": "cli", "trial_command": "cli"}
+# Folders that belong to a room of another name.
+LIVES_IN = {"commands": "cli"}
 # Libraries that a room must not import.
 MUST_NOT = {
     "analysis.statistics": {"ibis", "duckdb", "sqlmesh"},
@@ -56,7 +56,7 @@ MUST_NOT = {
 
 def room_of(module: str) -> str | None:
     """The room of a module of ours; None: it is a library, or a folder that SQLMesh or pytest reads."""
-    module = LIVES_IN.get(module, module)
+    module = LIVES_IN.get(module.split(".")[0], module)
     return next((room for room in MAY_USE if module == room or module.startswith(f"{room}.")), None)
 
 

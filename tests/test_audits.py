@@ -58,6 +58,44 @@ GOOD: dict[str, dict[str, Any]] = {
         "rebooked": 5,
         "mature_users": 8,
         "mature_rebooked": 5,
+        "with_intent": 8,
+        "attended": 5,
+        "lost": 3,
+        "returned": 6,
+        "same_mentor": 6,
+    },
+    "reports.rpt_rebooking_by_mentor": {
+        "approach": "bookings",
+        "mentor_id": "M-1",
+        "users": 10,
+        "rebooked": 5,
+        "mature_users": 8,
+        "mature_rebooked": 5,
+        "kept_users": 10,
+        "kept_rebooked": 5,
+        "rebooked_within_7": 2,
+        "rebooked_within_14": 3,
+        "rebooked_within_30": 5,
+        "rebooked_within_60": 5,
+        "rebooked_within_90": 6,
+    },
+    "reports.rpt_event_counts": {
+        "event_load_id": 1,
+        "event_type": "session_started",
+        "weeks_before": 0,
+        "events": 3,
+        "at_midnight": 3,
+        "unknown_user_events": 3,
+        "unknown_mentor_events": 3,
+    },
+    "reports.rpt_reliability_overall": {
+        "sessions": 10,
+        "running": 1,
+        "estimated_ends": 2,
+        "recorded_ends": 7,
+        "walk_ins": 10,
+        "double_booked": 7,
+        "double_booked_same_company": 7,
     },
     "reports.rpt_cohorts": {
         "month": datetime(2023, 1, 1),
@@ -195,6 +233,47 @@ CASES = [
     ("assert_rebooked_are_users", "reports.rpt_cohorts", [{"rebooked": 11}], True),
     ("assert_rebooked_are_users", "reports.rpt_mentor_outcomes", [{}], False),
     ("assert_rebooked_are_users", "reports.rpt_mentor_outcomes", [{"mature_rebooked": 6}], True),
+    ("assert_rebooked_are_users", "reports.rpt_rebooking_by_mentor", [{}], False),
+    ("assert_rebooked_are_users", "reports.rpt_rebooking_by_mentor", [{"rebooked": 11}], True),
+    ("assert_follow_ups_are_of_users", "reports.rpt_rebooking_by_tier", [{}], False),
+    *(
+        ("assert_follow_ups_are_of_users", "reports.rpt_rebooking_by_tier", [wrong], True)
+        for wrong in ({"with_intent": 11}, {"lost": 4}, {"returned": 11}, {"same_mentor": 7}, {"returned": 4})
+    ),
+    ("assert_longer_windows_hold_more", "reports.rpt_rebooking_by_mentor", [{}], False),
+    *(
+        ("assert_longer_windows_hold_more", "reports.rpt_rebooking_by_mentor", [wrong], True)
+        for wrong in (
+            {"rebooked_within_7": 4},
+            {"rebooked_within_14": 6},
+            {"rebooked_within_30": 6},
+            {"rebooked_within_60": 7},
+            {"rebooked_within_90": 11},
+            {"kept_users": 11},
+            {"kept_users": 4},
+        )
+    ),
+    ("assert_odd_events_are_events", "reports.rpt_event_counts", [{}], False),
+    *(
+        ("assert_odd_events_are_events", "reports.rpt_event_counts", [wrong], True)
+        for wrong in (
+            {"events": 0, "at_midnight": 0, "unknown_user_events": 0, "unknown_mentor_events": 0},
+            {"at_midnight": 4},
+            {"unknown_user_events": 4},
+            {"unknown_mentor_events": 4},
+        )
+    ),
+    ("assert_sessions_add_up", "reports.rpt_reliability_overall", [{}], False),
+    *(
+        ("assert_sessions_add_up", "reports.rpt_reliability_overall", [wrong], True)
+        for wrong in (
+            {"running": 2},
+            {"sessions": None},
+            {"double_booked": 8},
+            {"double_booked_same_company": 8},
+            {"walk_ins": 11},
+        )
+    ),
     ("assert_mature_cohorts_are_observed", "reports.rpt_cohorts", [{}], False),
     ("assert_mature_cohorts_are_observed", "reports.rpt_cohorts", [{"mature_users": 9, "is_mature": False}], False),
     ("assert_mature_cohorts_are_observed", "reports.rpt_cohorts", [{"mature_users": 9}], True),

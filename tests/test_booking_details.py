@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.answer.booking_details import booking_details_section
-from analysis.answer.document import fetched
+from analysis.answer.facts import fetched
 from analysis.metrics.marts import latest_marts, schema_of
 from analysis.metrics.reliability import cancellation_origins, notice_counts, requested_duration_quantiles
 from presentation.document import settings_of

@@ -46,7 +46,7 @@ def test_bash_completes_commands_and_options(shell):
     asked = "".join(f"COMPREPLY=()\n{COMPLETE.format(line=line)}" for line in lines)
     shown = shell(f"{told('bash')}\n{asked}\ncomplete -p mentor-analytics\n")
     *offered, registered = shown.splitlines()
-    assert offered == ["refresh rejects report reset", "--format", "html md"]
+    assert offered == ["refresh rejects report reset restore", "--format", "html md"]
     assert registered.endswith(" mentor-analytics")
 
 

@@ -140,10 +140,10 @@ def test_an_environment_is_compared_with_itself_on_the_command_line(refreshed):
     assert text.endswith("\n\nprod gives the same figures as prod\n")
 
 
-@pytest.mark.parametrize("command", [("answer",), ("diff",)])
-def test_a_name_that_no_environment_has_is_answered_with_those_there_are(refreshed, command):
-    """It said to refresh the name: a mistyped one would have become an environment."""
-    failed = run(refreshed, *command, "--env", "prd", exit_code=1)
+@pytest.mark.parametrize("command", ["answer", "diff", "refresh", "transform"])
+def test_a_name_that_no_environment_has_is_answered_with_those_there_are(published, command):
+    """It said to refresh the name, and a refresh made an environment of a mistyped one."""
+    failed = run(published, command, "--env", "prd", exit_code=1)
     assert failed.stderr == (
         "error: the environment prd is not in the warehouse; there is only prod; "
         "if prd is to be a new one, run: sqlmesh plan prd\n"
@@ -151,6 +151,10 @@ def test_a_name_that_no_environment_has_is_answered_with_those_there_are(refresh
 
 
 def test_before_the_first_refresh_there_is_nothing_to_plan(data_folder, warehouse):
-    ingest(warehouse, data_folder())
-    failed = run(warehouse, "answer", "--env", "dev", exit_code=1)
-    assert failed.stderr == "error: the environment dev is not in the warehouse; run: python cli.py refresh\n"
+    data = data_folder()
+    assert "there is no warehouse" in run(warehouse, "refresh", "--env", "dev", exit_code=1).stderr
+    assert not warehouse.exists()
+    ingest(warehouse, data)
+    for command in (("answer",), ("refresh", "--data", str(data))):
+        failed = run(warehouse, *command, "--env", "dev", exit_code=1)
+        assert failed.stderr == "error: the environment dev is not in the warehouse; run: python cli.py refresh\n"

@@ -42,6 +42,9 @@ REPORTS = (
     "rpt_mentor_outcomes",
     "rpt_reliability_by_tier",
     "rpt_reliability_by_week",
+    "rpt_rebooking_by_mentor",
+    "rpt_event_counts",
+    "rpt_reliability_overall",
 )
 
 

@@ -37,7 +37,7 @@ STALE = (
 
 def environment(as_of: datetime | None = NEWEST, newest_load: int = 1, name: str = "prod") -> Environment:
     taken_in = {"loads": 1, "events": 1, "waiting_loads": 0, "waiting_events": 0}
-    return Environment(name, as_of, newest_load, taken_in, False, [], False, False, {}, {})
+    return Environment(name, as_of, newest_load, taken_in, False, False, [], False, False, {}, {})
 
 
 def warehouse_of(events: list[tuple[datetime, int]], loads: list[tuple[int, str, int, datetime]] = ()):
@@ -59,7 +59,8 @@ def warehouse_of(events: list[tuple[datetime, int]], loads: list[tuple[int, str,
 def freshness(connection, stands: Environment | None = None, age: timedelta = HOUR, **changes) -> dict:
     stands = stands or environment()
     reader = DuckDBReader(connection, "a warehouse of a few rows")
-    return read_freshness(reader, stands, load_settings(**changes), (stands.as_of or NEWEST).replace(tzinfo=UTC) + age)
+    now = (stands.as_of or NEWEST).replace(tzinfo=UTC) + age
+    return read_freshness(reader, stands, load_settings(**changes), now, reports_say_now=False)
 
 
 def weeks(ages: list[timedelta]) -> list[int]:

@@ -12,35 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ibis.expr.types import Table
 
-from analysis.answer.sensitivity import WINDOWS
-from analysis.metrics.cohorts import cohort_counts
-from analysis.metrics.confounding import COMPANY_SIZES, stratum_counts, with_company, with_month
-from analysis.metrics.intent import intent_counts, user_intents
-from analysis.metrics.marts import UNKNOWN, Marts, latest_marts, mart
-from analysis.metrics.mentors import mentor_counts
-from analysis.metrics.rebooking import rebooking_counts, same_mentor_counts, session_visits, user_outcomes, with_tier
-from analysis.metrics.reliability import (
-    booking_outcomes,
-    cancellation_counts,
-    cancellation_origins,
-    delay_quantiles,
-    notice_counts,
-    reliability_counts,
-    weekly_counts,
-)
-from analysis.metrics.sensitivity import other_approaches, variant_counts
-from analysis.metrics.time_to_rebooking import return_counts
-from analysis.metrics.trial import dealt_outcomes, new_users_by_week
+from analysis.metrics.classes import COMPANY_SIZES, UNKNOWN, WINDOWS
+from analysis.metrics.marts import latest_marts, mart
 from tests import reference, small_marts
 from tests.conftest import EXAMPLES_FACTOR
+from tests.user_metrics import (
+    AS_OF,
+    GROUP_A,
+    GROUP_B,
+    NO_SHOW_DAYS,
+    ORPHAN_DAYS,
+    START,
+    TRIAL_START,
+    WINDOW,
+    metrics_of,
+)
 
-START = datetime(2023, 1, 17, 12, 0, 0, 500_000)
-AS_OF = START + timedelta(days=75)
-WINDOW = 30
-# Later than some first sessions, at the instant of others.
-TRIAL_START = START + timedelta(days=1)
-NO_SHOW_DAYS, ORPHAN_DAYS = 7, 1
-GROUP_A, GROUP_B = ["Gold"], ["Silver", "Bronze"]
 TICK = timedelta(microseconds=1)
 OPEN = datetime(9999, 12, 31)
 # Instants that meet, and that lie on either side of a day, a week, a month, a window and the moment of the answer.
@@ -117,49 +104,6 @@ def _named(draw, letter: str, rows: list) -> zip:
     return zip(draw(st.permutations([f"{letter}{number:02}" for number in range(len(rows))])), rows, strict=True)
 
 
-def metrics_of(marts: Marts) -> dict[str, Table]:
-    """Every metric of users and bookings, as of the moment of the marts."""
-    as_of = marts.as_of
-    sessions, bookings, users, mentors = marts.sessions, marts.bookings, marts.users, marts.mentors
-
-    dealt = users.select("user_id", arm=ibis.ifelse(users.user_id == 1, "a", "b"))
-
-    def tiered(visits, window_days):
-        return with_tier(user_outcomes(visits, window_days, as_of), mentors, "current", "first_at")
-
-    outcomes = with_tier(
-        tiered(session_visits(sessions), WINDOW), mentors, "at_session", "first_at", column="other_tier"
-    )
-    unlimited = tiered(session_visits(sessions), None)
-    booked = booking_outcomes(with_tier(bookings, mentors, "current", "requested_at"), as_of, NO_SHOW_DAYS, ORPHAN_DAYS)
-    expressions = {
-        "outcomes": outcomes,
-        "without a limit": rebooking_counts(unlimited),
-        "returns": return_counts(outcomes, as_of),
-        "cohorts": cohort_counts(outcomes, WINDOW, as_of),
-        "cohorts by mentor": cohort_counts(outcomes, WINDOW, as_of, "mentor_id"),
-        "cohorts without a limit": cohort_counts(unlimited, None, as_of),
-        "company": stratum_counts(with_company(outcomes, users), "company_id", GROUP_A, GROUP_B),
-        "company_size": stratum_counts(with_company(outcomes, users), "company_size", GROUP_A, GROUP_B),
-        "month": stratum_counts(with_month(outcomes), "month", GROUP_A, GROUP_B),
-        "mentors": mentor_counts(outcomes),
-        "new users": new_users_by_week(outcomes, as_of),
-        "dealt": dealt_outcomes(dealt, session_visits(sessions), TRIAL_START, WINDOW, as_of),
-        "variants": variant_counts(outcomes, users, list(WINDOWS)),
-        "intent": intent_counts(outcomes, user_intents(outcomes, bookings, WINDOW)),
-        "same mentor": same_mentor_counts(outcomes, sessions),
-        "reliability": reliability_counts(booked),
-        "weeks": weekly_counts(booked, as_of, NO_SHOW_DAYS, ORPHAN_DAYS),
-        "delays": delay_quantiles(booked),
-        "cancellations": cancellation_counts(booked),
-        "notices": notice_counts(booked),
-        "origins": cancellation_origins(booked),
-    }
-    for name, visits in other_approaches(sessions, bookings, users).items():
-        expressions[name] = rebooking_counts(tiered(visits, WINDOW))
-    return expressions
-
-
 @pytest.fixture(scope="module")
 def expressions() -> dict[str, Table]:
     """Every metric of unbound marts."""
@@ -224,6 +168,28 @@ def test_metrics_of_users_equal_the_reference(engine, queries, tables):
     assert counts_of(found["first requests"], "tier") == by_tier(first, WINDOW)
     recorded = reference.session_visits([row for row in sessions if not row["is_duration_estimated"]])
     assert counts_of(found["recorded sessions"], "tier") == by_tier(recorded, WINDOW)
+
+    assert counts_of(found["without a limit after all"], "tier") == by_tier(visits, None)
+
+    # What is counted alone, and what reports count together, is the same.
+    together = {name: [] for name in ("sessions", "bookings", "first requests", "recorded sessions")}
+    for row in found["by approach"]:
+        together[row.pop("approach")].append(row)
+    assert sorted(map(str, together.pop("sessions"))) == sorted(map(str, found["variants"]))
+    for name, of_approach in together.items():
+        by_mentor = counts_of(found[name], "tier")
+        assert {
+            tier: tuple(sum(row[count] for row in of_approach if row["tier"] == tier) for count in COUNTS)
+            for (tier,) in by_mentor
+        } == {tier: counts for (tier,), counts in by_mentor.items()}
+    followed = {row["tier"]: row for row in found["follow-ups"]}
+    assert {tier: [row[name] for name in ("with_intent", "attended", "lost")] for tier, row in followed.items()} == {
+        row["tier"]: [row[name] for name in ("with_intent", "attended", "lost")] for row in found["intent"]
+    }
+    same = {row["tier"]: (row["returned"], row["same_mentor"]) for row in found["same mentor"]}
+    assert {tier: (row["returned"], row["same_mentor"]) for tier, row in followed.items()} == {
+        tier: same.get(tier, (0, 0)) for tier in followed
+    }
 
     returns = {
         key: [row["returned"], row["censored"]]

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from alerts.channels import Email, NotificationSettings, configured_channels, deliver, one_message
+from alerts.channels import Email, NotificationSettings, configured_channels, deliver
+from alerts.message import one_message
 from cli import cli
 from errors import SettingsError
 from settings import PROJECT_ROOT, load_settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import os
 import re
@@ -50,12 +51,40 @@ def check_cron(fields: list[str]) -> None:
         assert field == "*" or low <= int(field) <= high
 
 
-def check_command(group: click.Group, words: list[str]) -> None:
-    name, *arguments = words
-    assert name in group.commands, words
-    options = {option for parameter in group.commands[name].params for option in parameter.opts}
-    used = {word.split("=")[0] for word in arguments if word.startswith("--")}
-    assert used <= options, words
+def used_options(words: list[str]) -> set[str]:
+    return {word.split("=")[0] for word in words if word.startswith("--")}
+
+
+def known_options(command: click.Command) -> set[str]:
+    return {option for parameter in command.params for option in parameter.opts}
+
+
+def check_command(group: click.Group, words: list[str]) -> str:
+    """The name of the command, which exists with all its options, as do those of the group before it."""
+    place = next((place for place, word in enumerate(words) if word in group.commands), None)
+    assert place is not None, words
+    assert used_options(words[:place]) <= known_options(group), words
+    assert used_options(words[place + 1 :]) <= known_options(group.commands[words[place]]), words
+    return words[place]
+
+
+def orchestrator_commands() -> list[str]:
+    """The texts of the examples for Airflow and Dagster that call the command line."""
+    files = sorted(DEPLOY.glob("*/*.py"))
+    assert [file.parent.name for file in files] == ["airflow", "dagster"]
+    return [
+        node.value
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "cli.py" in node.value
+    ]
+
+
+def container_commands() -> list[str]:
+    """The lines of shell in what is run in a container, without what stands before the command."""
+    files = [DEPLOY / "container" / "compose.yaml", DEPLOY / "terraform" / "aws" / "task.tf"]
+    lines = [line.strip() for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return [line.removesuffix("& child=$$!").removesuffix("& child=$!") for line in lines]
 
 
 def test_every_command_in_the_files_exists():
@@ -65,7 +94,10 @@ def test_every_command_in_the_files_exists():
     lines = [service["ExecStart"], service["ExecStartPost"], *crontab_lines()]
     lines += [step["run"] for path in WORKFLOWS for step in workflow_steps(path) if "run" in step]
     lines += (PROJECT_ROOT / ".ci" / "pull_request").read_text(encoding="utf-8").splitlines()
-    for page in ("scheduling.md", "operation.md"):
+    orchestrated = orchestrator_commands()
+    assert len(orchestrated) == 4
+    lines += orchestrated + container_commands()
+    for page in ("scheduling.md", "operation.md", "production.md", "sizing.md"):
         text = (PROJECT_ROOT / "docs" / page).read_text(encoding="utf-8")
         lines += re.findall(r"`([^`\n]+)`", text)
         lines += "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).splitlines()
@@ -76,15 +108,13 @@ def test_every_command_in_the_files_exists():
             words = part.replace('"', "").split()
             for number, word in enumerate(words[:-1]):
                 following = words[number + 1 :]
-                if word == "cli.py" or word.endswith("/cli.py"):
-                    check_command(cli, following)
+                if word == "cli.py" or word.endswith("/cli.py") or (word == "mentor-analytics" and number == 0):
+                    seen.add(check_command(cli, following))
                 elif word.endswith("/sqlmesh") or (word == "sqlmesh" and number == 0):
-                    check_command(sqlmesh, following)
+                    seen.add(check_command(sqlmesh, following))
                 elif word == "make" and number == 0:
                     assert following[0].replace(".venv", "$(VENV)") in targets, line
-                else:
-                    continue
-                seen.add(following[0])
+                    seen.add(following[0])
     assert seen >= {
         "refresh",
         "answer",
@@ -129,7 +159,10 @@ def test_variables_in_the_files_are_settings():
     known = {f"MENTOR_{name.upper()}" for name in (*Settings.model_fields, *NotificationSettings.model_fields)}
     # Read by the workflows themselves.
     known |= {"MENTOR_RUNNER"}
-    files = [*DEPLOY.iterdir(), *WORKFLOWS, PROJECT_ROOT / ".ci/pull_request", *(PROJECT_ROOT / "docs").glob("*.md")]
+    # Names of a database, roles and warehouses of Snowflake.
+    known |= {f"MENTOR_{name}" for name in ("ANALYTICS", "LOADER", "READER", "COMPUTE", "ANSWERS")}
+    deployed = [path for path in DEPLOY.rglob("*") if path.is_file()]
+    files = [*deployed, *WORKFLOWS, PROJECT_ROOT / ".ci/pull_request", *(PROJECT_ROOT / "docs").glob("*.md")]
     for path in files:
         assert variables(path.read_text(encoding="utf-8")) - {"MENTOR_SMTP"} <= known, path
     example = (DEPLOY / "mentor-analytics.env").read_text(encoding="utf-8")

@@ -13,13 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ibis.expr.types import Table
 
-from analysis.metrics.marts import UNKNOWN, Marts, latest_marts, mart
+from analysis.metrics.classes import UNKNOWN
+from analysis.metrics.marts import Marts, latest_marts, mart
 from analysis.metrics.reliability import (
     clock_counts,
     double_booking_counts,
+    event_counts,
     property_counts,
     requested_duration_quantiles,
     session_counts,
+    unknown_counts,
 )
 from tests import reference, small_marts
 from tests.conftest import EXAMPLES_FACTOR
@@ -87,6 +90,8 @@ def metrics_of(marts: Marts) -> dict[str, Table]:
         "sessions": session_counts(marts.sessions, marts.as_of, MAX_HOURS),
         "double bookings": double_booking_counts(marts.sessions, marts.users),
         "clocks": clock_counts(marts.events),
+        "events": event_counts(marts.events, marts.users, marts.mentors, marts.as_of),
+        "unknown": unknown_counts(marts.events, marts.users, marts.mentors),
         "properties": property_counts(marts.bookings, marts.sessions),
         "lengths": requested_duration_quantiles(marts.bookings, marts.sessions),
     }
@@ -138,6 +143,16 @@ def test_metrics_of_sessions_and_events_equal_the_reference(engine, found, table
     assert {row["event_type"]: (row["events"], row["at_midnight"]) for row in found("clocks")} == {
         kind: (n, midnight[kind]) for kind, n in stamped.items()
     }
+
+    weeks = Counter()
+    for row in tables["stg_events"]:
+        age = AS_OF - row["occurred_at"]
+        weeks[(row["event_type"], min(9, age // timedelta(days=7)) if age >= timedelta(0) else -1)] += 1
+    counted = found("events")
+    assert {(row["event_type"], row["weeks_before"]): row["events"] for row in counted} == weeks
+    assert sum(row["at_midnight"] for row in counted) == sum(midnight.values())
+    (unknown,) = found("unknown")
+    assert unknown == {name: sum(row[name] for row in counted) for name in unknown}
 
     def said(name):
         return sum(row[name] is not None for row in bookings)

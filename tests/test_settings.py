@@ -59,3 +59,30 @@ def test_thresholds_that_no_model_reads_change_no_model():
     """What is compared with a rate when the question is asked rebuilds nothing."""
     variables = load_settings().model_variables()
     assert not {"max_double_booking_rate", "coarse_clock_share", "max_feed_age_hours"} & set(variables)
+
+
+def test_the_environment_beats_the_file_in_any_case_and_an_option_beats_both(monkeypatch, tmp_path):
+    (tmp_path / "settings.toml").write_text("orphan_grace_days = 3\nno_show_grace_days = 3\nthreads = 3\n")
+    monkeypatch.setattr("settings.WORK_FOLDER", tmp_path)
+    monkeypatch.setenv("mentor_no_show_grace_days", "4")
+    monkeypatch.setenv("MENTOR_THREADS", "4")
+    settings = load_settings(threads=5, gateway=None)
+    assert (settings.orphan_grace_days, settings.no_show_grace_days, settings.threads) == (3, 4, 5)
+    assert settings.warehouse == tmp_path / "warehouse.duckdb"
+
+
+def test_a_name_in_the_file_that_is_no_setting_is_refused_and_one_in_the_environment_is_not(monkeypatch, tmp_path):
+    monkeypatch.setenv("MENTOR_SOMETHING", "1")
+    monkeypatch.setattr("settings.WORK_FOLDER", tmp_path)
+    load_settings()
+    (tmp_path / "settings.toml").write_text("something = 'secret'\n")
+    with pytest.raises(SettingsError, match=r"^wrong setting: there is no setting something$"):
+        load_settings()
+
+
+@pytest.mark.parametrize("text", ["threads = ", "threads = 'ü'\n".encode("latin-1")])
+def test_a_file_that_cannot_be_read_is_one_line(monkeypatch, tmp_path, text):
+    (tmp_path / "settings.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    monkeypatch.setattr("settings.WORK_FOLDER", tmp_path)
+    with pytest.raises(SettingsError, match=r"^settings cannot be read: .+$"):
+        load_settings()

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import ibis
-
-from analysis.answer.document import Built, answer
+from analysis.answer.built import Built
+from analysis.answer.document import answer
+from analysis.answer.reports import COLUMNS
 from analysis.answer.schema.document import Answer
 from analysis.answer.schema.trial import TrialOutcome, TrialPlan
 from analysis.metrics.definitions import checksums
-from analysis.metrics.marts import COLUMNS, schema_of
 from engines import engine_of
 from engines.protocol import QueryError, Reader
 from errors import SettingsError
 from settings import Settings
 from warehouse.environments import Environment, built_by_other_models, environment_names, read_environment, schema
 from warehouse.freshness import read_freshness, stale_remarks
+
+if TYPE_CHECKING:
+    from ibis.expr.types import Table
 
 Document = TypeVar("Document", Answer, TrialPlan, TrialOutcome)
 # What goes on for ever ends here, see docs/history.md.
@@ -116,7 +119,7 @@ def answer_of_environment(
         SettingsError, WarehouseError: as `read_document`.
     """
 
-    def work(table: Callable[[str], ibis.Table], question: Settings, built: Built) -> Answer:
+    def work(table: Callable[[str], Table], question: Settings, built: Built) -> Answer:
         return answer(table, question, built, as_of, full)
 
     return read_document(reader, settings, environment, as_of, asked, work, now)
@@ -128,7 +131,7 @@ def read_document(
     environment: Environment,
     as_of: datetime | None,
     asked: Collection[str],
-    work: Callable[[Callable[[str], ibis.Table], Settings, Built], Document],
+    work: Callable[[Callable[[str], Table], Settings, Built], Document],
     now: datetime | None = None,
 ) -> Document:
     """A document worked out from one environment, with what its reader has to know of the environment.
@@ -147,26 +150,31 @@ def read_document(
     try:
         _refuse_before_first_event(reader, environment, as_of)
 
-        def table(name: str) -> ibis.Table:
-            found = reader.backend.table(name, database=schema(schema_of(name), environment.name))
-            missing = [column for column in COLUMNS[name] if column not in found.columns]
-            if missing:
-                raise built_by_other_models(environment.name, f"{schema_of(name)}.{name} has no {', '.join(missing)}")
-            return found
+        def table(name: str) -> Table:
+            return _table(reader, environment, name)
 
+        def report(name: str) -> list[dict[str, Any]]:
+            columns = ", ".join(COLUMNS[name])
+            return reader.records(f"SELECT {columns} FROM {schema('reports', environment.name)}.{name}")
+
+        changed_definitions = environment.changed_definitions(definitions)
+        says_now = environment.reports_say_now and not changed_definitions
         stands = Built(
             environment.name,
             environment.as_of,
             environment.newest_load,
             environment.taken_in,
             environment.settings,
-            environment.changed_definitions(definitions),
-            lambda: read_freshness(reader, environment, settings, answered_at),
+            changed_definitions,
+            lambda: read_freshness(reader, environment, settings, answered_at, says_now),
             answered_at,
+            report if says_now else None,
         )
         with reader.explained():
             document: Document = work(table, settings.model_copy(update=built), stands)
-    except (QueryError, ibis.IbisError) as error:
+    except Exception as error:
+        if not isinstance(error, QueryError) and not _is_of_ibis(error):
+            raise
         raise reader.cannot_answer(error) from None
     document["warnings"] = [
         *environment.remarks(settings, definitions, asked),
@@ -174,6 +182,27 @@ def read_document(
         *document["warnings"],
     ]
     return document
+
+
+def _table(reader: Reader, environment: Environment, name: str) -> Table:
+    """A mart, or `rpt_user_outcomes`, with the columns that the metrics read.
+
+    Raises:
+        WarehouseError: other models built the environment.
+    """
+    from analysis.metrics import marts
+
+    found: Table = reader.backend.table(name, database=schema(marts.schema_of(name), environment.name))
+    missing = [column for column in (marts.COLUMNS | marts.REPORT_COLUMNS)[name] if column not in found.columns]
+    if missing:
+        raise built_by_other_models(environment.name, f"{marts.schema_of(name)}.{name} has no {', '.join(missing)}")
+    return found
+
+
+def _is_of_ibis(error: Exception) -> bool:
+    """Whether Ibis, where it was asked at all, has raised it."""
+    ibis = sys.modules.get("ibis")
+    return ibis is not None and isinstance(error, ibis.IbisError)
 
 
 def _refuse_before_first_event(reader: Reader, environment: Environment, as_of: datetime | None) -> None:

@@ -10,22 +10,15 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.answer.schema.document import TakenIn
 from engines.protocol import Reader, UnknownNameError
 from errors import WarehouseError
 from settings import COMMAND, Settings
+from warehouse.reports import REPORTS, are_reports_behind, has_counted_events
 
-# Every report, and the fact that gives it rows as soon as it has some; None: what has no tier gives it none.
-_REPORTS = {
-    "rpt_user_outcomes": "fct_sessions",
-    "rpt_reliability_by_tier": "fct_bookings",
-    "rpt_reliability_by_week": "fct_bookings",
-    "rpt_rebooking_by_tier": None,
-    "rpt_cohorts": None,
-    "rpt_mentor_outcomes": None,
-}
+if TYPE_CHECKING:
+    from analysis.answer.schema.document import TakenIn
 
 
 @dataclass(frozen=True)
@@ -38,6 +31,7 @@ class Environment:
         newest_load: the newest load of which no event waits, or else the newest one that its facts hold.
         taken_in: what it holds and what waits.
         reports_are_behind: a report was built before a load that the facts and dimensions hold.
+        reports_say_now: the reports say what would be counted from the facts and dimensions now.
         stale_dimensions: the dimensions whose rows are of an earlier definition than the one that was planned last.
         shares_dimensions: its users and mentors are those of prod, which SQLMesh brings forward with prod alone.
         is_stranded: SQLMesh brings forward other tables than those that it shows, so that it has to be made anew.
@@ -50,6 +44,7 @@ class Environment:
     newest_load: int
     taken_in: TakenIn
     reports_are_behind: bool
+    reports_say_now: bool
     stale_dimensions: list[str]
     shares_dimensions: bool
     is_stranded: bool
@@ -181,14 +176,14 @@ def refuse_earlier_version(reader: Reader) -> None:
     Raises:
         WarehouseError: it is one.
     """
-    ((count,),) = reader.rows(
-        "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'raw' AND column_name = 'effective_at'"
+    try:
+        reader.rows("SELECT effective_at FROM raw.users LIMIT 0")
+    except UnknownNameError:
+        return
+    raise WarehouseError(
+        "the warehouse was built by an earlier version, which kept less of users and mentors; "
+        f"rebuild it: {COMMAND} reset --yes, then {COMMAND} refresh with all files"
     )
-    if count:
-        raise WarehouseError(
-            "the warehouse was built by an earlier version, which kept less of users and mentors; "
-            f"rebuild it: {COMMAND} reset --yes, then {COMMAND} refresh with all files"
-        )
 
 
 def environment_names(reader: Reader) -> list[str]:
@@ -201,15 +196,24 @@ def environment_names(reader: Reader) -> list[str]:
     return sorted(built, key=lambda name: (name != "prod", name))
 
 
+def refuse_unknown(reader: Reader, name: str) -> None:
+    """Refuse a name that no environment has.
+
+    Raises:
+        WarehouseError: the environment was never built; says which were, and what builds a new one.
+    """
+    built = environment_names(reader)
+    if name not in built:
+        raise _never_built(name, built)
+
+
 def read_environment(reader: Reader, name: str) -> Environment:
     """How one environment stands.
 
     Raises:
         WarehouseError: the environment was never built, or by models that do not say what they hold.
     """
-    built = environment_names(reader)
-    if name not in built:
-        raise _never_built(name, built)
+    refuse_unknown(reader, name)
     marts, reference = schema("marts", name), schema("reference", name)
     try:
         bookings, sessions = (
@@ -222,18 +226,25 @@ def read_environment(reader: Reader, name: str) -> Environment:
         planned = {dimension: definitions.pop(dimension) for dimension, _ in evaluated}
         taken_in = _taken_in(reader, name, bookings[0], sessions[0])
         ((newest_load,),) = reader.rows("SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
-        reports_are_behind = _are_reports_behind(reader, name, max(bookings[0], sessions[0]))
+        stale = sorted(dimension for dimension, checksum in evaluated if planned[dimension] != checksum)
+        held = max(bookings[0], sessions[0], *(_newest_in(reader, f"{marts}.dim_{of}") for of in ("users", "mentors")))
+        behind = are_reports_behind(reader, schema("reports", name), marts, held)
+        newest_load = max(bookings[0], sessions[0]) if taken_in["waiting_events"] else newest_load
+        standing = _standing_to_prod(reader, name, planned)
+        counts_all = has_counted_events(reader, schema("reports", name), newest_load)
     except UnknownNameError as error:
         refuse_earlier_version(reader)
         raise built_by_other_models(name, str(error)) from None
+    as_of = max((moment for _, moment in (bookings, sessions) if moment), default=None)
     return Environment(
         name,
-        max((moment for _, moment in (bookings, sessions) if moment), default=None),
-        max(bookings[0], sessions[0]) if taken_in["waiting_events"] else newest_load,
+        as_of,
+        newest_load,
         taken_in,
-        reports_are_behind,
-        sorted(dimension for dimension, checksum in evaluated if planned[dimension] != checksum),
-        *_standing_to_prod(reader, name, planned),
+        behind,
+        as_of is not None and not behind and not stale and not any(standing) and counts_all,
+        stale,
+        *standing,
         {setting: json.loads(value) for setting, value in settings},
         definitions,
     )
@@ -351,7 +362,7 @@ def _standing_to_prod(reader: Reader, environment: str, planned: dict[str, str])
     is_promoted = any(table == f"{in_prod.get(name)}__dev" for name, table in own.items())
     is_overtaken = shares_dimensions and (
         planned.items() - reader.rows("SELECT module, checksum FROM reference.definitions")
-        or any(_has_newer_copy(reader, table) for table in _with_a_copy(reader, [own[report] for report in _REPORTS]))
+        or any(_has_newer_copy(reader, table) for table in _with_a_copy(reader, [own[report] for report in REPORTS]))
     )
     return shares_dimensions, is_promoted or bool(is_overtaken)
 
@@ -386,18 +397,3 @@ def _newest_in(reader: Reader, dimension: str) -> int:
     newest: int
     ((newest,),) = reader.rows(f"SELECT COALESCE(MAX(load_id), 0) FROM {dimension} WHERE recorded_to IS NULL")
     return newest
-
-
-def _are_reports_behind(reader: Reader, environment: str, in_facts: int) -> bool:
-    """Whether a report says less than the facts and dimensions: an environment that shares these may have run."""
-    marts, reports = schema("marts", environment), schema("reports", environment)
-    held = max(in_facts, *(_newest_in(reader, f"{marts}.dim_{source}") for source in ("users", "mentors")))
-    for report, fact in _REPORTS.items():
-        ((built_from,),) = reader.rows(f"SELECT MAX(load_id) FROM {reports}.{report}")
-        if built_from is None:
-            is_behind = bool(fact) and reader.rows(f"SELECT COUNT(*) FROM {marts}.{fact}") != [(0,)]
-        else:
-            is_behind = built_from != held
-        if is_behind:
-            return True
-    return False

@@ -6,23 +6,29 @@ Only the ages depend on the clock, and the clock is whatever moment the caller g
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from analysis.answer.schema.freshness import Freshness, FreshnessStatus, SourceFreshness, WeekVolume
+from analysis.metrics.classes import OLDER_THAN_WEEKS, WEEKS_BEFORE
 from engines.protocol import Reader, UnknownNameError
 from settings import COMMAND, Settings
 from warehouse.environments import Environment, built_by_other_models, schema
 
+if TYPE_CHECKING:
+    from analysis.answer.schema.freshness import Freshness, FreshnessStatus, SourceFreshness, WeekVolume
+
 WEEK = timedelta(days=7)
-WEEKS_BEFORE = 8
 # A week is unusual below this share of the lowest of the weeks before, or above this multiple of the highest.
 UNUSUALLY_LOW, UNUSUALLY_HIGH = 0.5, 2
 
 
-def read_freshness(reader: Reader, environment: Environment, settings: Settings, now: datetime) -> Freshness:
+def read_freshness(
+    reader: Reader, environment: Environment, settings: Settings, now: datetime, reports_say_now: bool
+) -> Freshness:
     """How fresh an environment is.
 
     Args:
         now: the moment that ages are measured at, with a time zone.
+        reports_say_now: the reports say of now what the events would, as these metrics count them.
 
     Raises:
         WarehouseError: other models built the environment.
@@ -33,7 +39,7 @@ def read_freshness(reader: Reader, environment: Environment, settings: Settings,
         "age_hours": _age(newest, now) / timedelta(hours=1) if newest else None,
         "max_age_hours": settings.max_feed_age_hours,
         "files": _files(reader),
-        "week": _week(reader, environment, newest) if newest else None,
+        "week": _week(reader, environment, newest, reports_say_now) if newest else None,
         "status": _status(newest, settings, now),
     }
 
@@ -77,7 +83,7 @@ def _status(newest: datetime | None, settings: Settings, now: datetime) -> Fresh
 
 def _files(reader: Reader) -> list[SourceFreshness]:
     rows = reader.rows(
-        "SELECT source, MAX(loaded_at) FILTER (WHERE rows_loaded > 0) FROM raw.loads "
+        "SELECT source, MAX(CASE WHEN rows_loaded > 0 THEN loaded_at END) FROM raw.loads "
         "GROUP BY source ORDER BY MIN(load_id)"
     )
     return [
@@ -86,21 +92,12 @@ def _files(reader: Reader) -> list[SourceFreshness]:
     ]
 
 
-def _week(reader: Reader, environment: Environment, newest: datetime) -> WeekVolume:
-    starts = [newest - weeks * WEEK for weeks in range(1, WEEKS_BEFORE + 2)]
-    weeks = ", ".join(
-        f"COUNT(*) FILTER (WHERE occurred_at > TIMESTAMP '{start}' AND occurred_at <= TIMESTAMP '{start + WEEK}')"
-        for start in starts
-    )
+def _week(reader: Reader, environment: Environment, newest: datetime, reports_say_now: bool) -> WeekVolume:
+    count = _reported_weeks if reports_say_now else _counted_weeks
     try:
-        ((*counts, earlier),) = reader.rows(f"""
-            SELECT {weeks}, COUNT(*) FILTER (WHERE occurred_at <= TIMESTAMP '{starts[-1]}')
-            FROM {schema("staging", environment.name)}.stg_events
-            WHERE load_id <= {environment.newest_load} AND occurred_at <= TIMESTAMP '{newest}'
-        """)
+        latest, *before, earlier = count(reader, environment, newest)
     except UnknownNameError as error:
         raise built_by_other_models(environment.name, str(error)) from None
-    latest, *before = counts
     if not earlier:
         return {"events": latest, "expected": None, "lowest": None, "highest": None, "is_unusual": None}
     return {
@@ -110,3 +107,28 @@ def _week(reader: Reader, environment: Environment, newest: datetime) -> WeekVol
         "highest": max(before),
         "is_unusual": latest < UNUSUALLY_LOW * min(before) or latest > UNUSUALLY_HIGH * max(before),
     }
+
+
+def _reported_weeks(reader: Reader, environment: Environment, _newest: datetime) -> list[int]:
+    """Events of the latest week, of each of those before it, and of all time before that."""
+    rows = reader.rows(f"""
+        SELECT weeks_before, CAST(SUM(events) AS BIGINT) FROM {schema("reports", environment.name)}.rpt_event_counts
+        WHERE event_load_id <= {environment.newest_load} GROUP BY weeks_before
+    """)
+    events: dict[int, int] = dict(rows)
+    return [events.get(weeks, 0) for weeks in range(OLDER_THAN_WEEKS + 1)]
+
+
+def _counted_weeks(reader: Reader, environment: Environment, newest: datetime) -> list[int]:
+    """The same from the events."""
+    starts = [newest - weeks * WEEK for weeks in range(1, WEEKS_BEFORE + 2)]
+    weeks = ", ".join(
+        f"COUNT(CASE WHEN occurred_at > TIMESTAMP '{start}' AND occurred_at <= TIMESTAMP '{start + WEEK}' THEN 1 END)"
+        for start in starts
+    )
+    (row,) = reader.rows(f"""
+        SELECT {weeks}, COUNT(CASE WHEN occurred_at <= TIMESTAMP '{starts[-1]}' THEN 1 END)
+        FROM {schema("staging", environment.name)}.stg_events
+        WHERE load_id <= {environment.newest_load} AND occurred_at <= TIMESTAMP '{newest}'
+    """)
+    return list(row)

@@ -27,15 +27,16 @@ def read_status(reader: Reader, settings: Settings, definitions: dict[str, str],
     """
     found = []
     for environment in read_environments(reader):
-        freshness = read_freshness(reader, environment, settings, now)
-        changed = environment.changed_settings(settings)
+        changed, redefined = environment.changed_settings(settings), environment.changed_definitions(definitions)
+        reports_say_now = environment.reports_say_now and not redefined
+        freshness = read_freshness(reader, environment, settings, now, reports_say_now)
         found.append(
             {
                 "environment": environment.name,
                 "as_of": freshness["newest_event"],
                 "taken_in": environment.taken_in,
                 "changed_settings": {name: {"built": built, "here": here} for name, (built, here) in changed.items()},
-                "changed_definitions": environment.changed_definitions(definitions),
+                "changed_definitions": redefined,
                 "freshness": freshness,
                 "remarks": environment.remarks(settings, definitions) + stale_remarks(environment, settings, now),
                 "notices": volume_remarks(environment.name, freshness["week"]),

@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import ibis
-
-from analysis.answer.document import Built
+from analysis.answer.built import Built
 from analysis.answer.schema.rows import GroupName
 from analysis.answer.schema.trial import ARMS, TrialOutcome, TrialPlan
 from analysis.answer.trial import trial_outcome, trial_plan
@@ -19,6 +18,9 @@ from errors import SettingsError, SourceError
 from settings import Settings
 from warehouse.answers import parse_as_of, read_document
 from warehouse.environments import read_environment
+
+if TYPE_CHECKING:
+    from ibis.expr.types import Table
 
 _COLUMNS = ("user_id", "arm")
 # Users have 64-bit integers for names.
@@ -39,7 +41,7 @@ def plan_from_warehouse(
     """
     moment = parse_as_of(as_of)
 
-    def work(table: Callable[[str], ibis.Table], question: Settings, built: Built) -> TrialPlan:
+    def work(table: Callable[[str], Table], question: Settings, built: Built) -> TrialPlan:
         return trial_plan(table, question, built, moment, difference)
 
     with engine_of(settings).reading(settings, makes_tables=True) as reader:
@@ -69,7 +71,7 @@ def outcome_from_warehouse(
     moment = parse_as_of(as_of)
     dealt = read_dealt(file)
 
-    def work(table: Callable[[str], ibis.Table], question: Settings, built: Built) -> TrialOutcome:
+    def work(table: Callable[[str], Table], question: Settings, built: Built) -> TrialOutcome:
         return trial_outcome(table, question, built, moment, dealt, start)
 
     with engine_of(settings).reading(settings, makes_tables=True) as reader:

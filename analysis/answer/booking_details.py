@@ -10,7 +10,7 @@ from analysis.answer.schema.booking_details import (
 )
 from analysis.answer.schema.reliability import Cancellations, Clock
 from analysis.answer.tiers import Row
-from analysis.metrics.reliability import NOTICES
+from analysis.metrics.classes import NOTICES
 
 
 def booking_details_section(

@@ -29,10 +29,12 @@ def cohorts_section(rows: list[Row], settings: Settings) -> Cohorts:
     """
     is_mature: dict[date, bool] = {row["month"]: row["is_mature"] for row in rows}
     months = sorted(is_mature)
+    of_month: dict[date, list[Row]] = {month: [] for month in months}
+    for row in rows:
+        of_month[row["month"]].append(row)
 
     def figures(month: date, tiers: list[str]) -> CohortFigures:
-        own = [row for row in rows if row["month"] == month]
-        counts = total(own, tiers, ("users", "rebooked", "mature_users", "may_yet_rebook"))
+        counts = total(of_month[month], tiers, ("users", "rebooked", "mature_users", "may_yet_rebook"))
         value = low = high = None
         if is_mature[month]:
             value = rate(counts["rebooked"], counts["users"])
@@ -60,14 +62,13 @@ def cohorts_section(rows: list[Row], settings: Settings) -> Cohorts:
             for tier in known_tiers()
         ],
         "groups": of_groups,
-        "differences": [_difference(month, rows, settings) for month in months if is_mature[month]],
+        "differences": [_difference(month, of_month[month], settings) for month in months if is_mature[month]],
         "trend": [_trend(group, of_groups) for group, _ in groups(settings)],
     }
 
 
 def _difference(month: date, rows: list[Row], settings: Settings) -> CohortDifference:
-    own = [row for row in rows if row["month"] == month]
-    a, b = (mentor_counts(own, tiers) for _, tiers in groups(settings))
+    a, b = (mentor_counts(rows, tiers) for _, tiers in groups(settings))
     return {"month": f"{month:%Y-%m}", **differs(compared(a, b, settings.confidence_level))}
 
 

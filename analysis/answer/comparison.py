@@ -44,7 +44,7 @@ def summed(counts: MentorCounts) -> tuple[int, int]:
 
 
 # Several sections speak of the same groups, and with many mentors a comparison takes a second.
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def compared(a: MentorCounts, b: MentorCounts, confidence_level: float) -> MentorComparison:
     """Group a against group b."""
     return compare_by_mentor(a, b, confidence_level)

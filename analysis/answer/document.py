@@ -1,85 +1,96 @@
-"""The answer to the CEO: every figure of `answer --format json`, from the marts of one environment."""
+"""The answer to the CEO: every figure of `answer --format json`, from the reports and marts of one environment."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-import ibis
-import numpy as np
-from ibis.expr.types import Table
-
-from analysis.answer.booking_details import booking_details_section
-from analysis.answer.cohorts import cohorts_section
-from analysis.answer.confounding import confounding_section
-from analysis.answer.mentors import mentors_section
-from analysis.answer.rebooking import intent_section, pairwise_section, power_section, rebooking_section
-from analysis.answer.reliability import reliability_in_time_section, reliability_section
-from analysis.answer.robustness import robustness_section
-from analysis.answer.schema.document import Answer, FullSections, Parameters, TakenIn
-from analysis.answer.schema.explanations import StratifiedBy
-from analysis.answer.schema.freshness import Freshness
+from analysis.answer.built import Built, parameters
+from analysis.answer.rebooking import intent_section, rebooking_section
+from analysis.answer.reliability import reliability_section
+from analysis.answer.reports import Reports
+from analysis.answer.schema.document import Answer, FullSections
 from analysis.answer.schema.rebooking import Rebooking
 from analysis.answer.schema.reliability import Reliability
-from analysis.answer.sensitivity import OTHER_ATTRIBUTION, other_windows, sensitivity_section
+from analysis.answer.sensitivity import sensitivity_section
 from analysis.answer.tiers import Row
-from analysis.answer.time_to_rebooking import time_to_rebooking_section
-from analysis.metrics.balance import balance_counts
-from analysis.metrics.cohorts import cohort_counts
-from analysis.metrics.confounding import stratum_counts, with_company, with_month
-from analysis.metrics.intent import intent_counts, user_intents
-from analysis.metrics.marts import Marts, latest_marts, marts_at
-from analysis.metrics.mentors import hourly_rates, mentor_counts
-from analysis.metrics.rebooking import rebooking_counts, same_mentor_counts, session_visits, user_outcomes, with_tier
-from analysis.metrics.reliability import (
-    booking_outcomes,
-    cancellation_counts,
-    cancellation_origins,
-    clock_counts,
-    delay_quantiles,
-    double_booking_counts,
-    notice_counts,
-    property_counts,
-    reliability_counts,
-    requested_duration_quantiles,
-    session_counts,
-    unknown_counts,
-    weekly_counts,
-)
-from analysis.metrics.sensitivity import other_approaches, variant_counts
-from analysis.metrics.time_to_rebooking import return_counts
 from settings import Settings
 
+if TYPE_CHECKING:
+    from ibis.expr.types import Table
+
+    from analysis.answer.facts import Facts
+
 SMALL_GROUP = 100
-# A moment before any event, for an environment whose facts are empty: every count is 0.
-NO_EVENT = datetime.datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True)
-class Built:
-    """How the environment stands whose answer it is.
+class Counts:
+    """Who has counted what the answer is made from: the reports what they hold, the facts all else."""
 
-    Attributes:
-        environment: its name.
-        as_of: the latest event that its facts were built from, naive UTC; None without facts.
-        newest_load: the newest load whose events count.
-        taken_in: loads and events that it holds, and that wait.
-        settings: what its facts and reports were built with, by name.
-        changed_definitions: the modules of metrics that say something else here than it was built with.
-        freshness: reads how fresh its data are at `answered_at`, for a document that says so.
-        answered_at: when the answer is given, UTC, in whole seconds.
-    """
+    reports: Reports | None
+    is_window_built: bool
+    facts: Callable[[], Facts]
+    settings: Settings
 
-    environment: str
-    as_of: datetime.datetime | None
-    newest_load: int
-    taken_in: TakenIn
-    settings: dict[str, Any]
-    changed_definitions: list[str]
-    freshness: Callable[[], Freshness]
-    answered_at: datetime.datetime
+    @property
+    def _is_current(self) -> bool:
+        return self.settings.tier_attribution == "current"
+
+    def totals(self) -> Row:
+        return self.reports.totals() if self.reports else self.facts().totals()
+
+    def clocks(self) -> list[Row]:
+        return self.reports.clocks() if self.reports else self.facts().clocks()
+
+    def reliability(self) -> list[Row]:
+        return self.reports.reliability() if self.reports and self._is_current else self.facts().reliability()
+
+    def weeks(self) -> list[Row]:
+        return self.reports.weeks() if self.reports else self.facts().weeks()
+
+    def follow_ups(self) -> list[Row]:
+        if self.reports and self.is_window_built and self._is_current:
+            return self.reports.follow_ups()
+        return self.facts().follow_ups()
+
+    def by_session(self) -> list[Row]:
+        if self.reports and self.is_window_built:
+            return self.reports.by_session(self.settings.tier_attribution)
+        return self.facts().by_session()
+
+    def by_approach(self) -> dict[str, list[Row]]:
+        if self.reports and self.is_window_built:
+            return self.reports.by_approach(self.settings.tier_attribution)
+        return self.facts().by_approach()
+
+
+@contextmanager
+def counting(
+    table: Callable[[str], Table], settings: Settings, built: Built, as_of: datetime.datetime | None
+) -> Iterator[Counts]:
+    """What counts the answer; arguments as of `answer`."""
+    reports = Reports(built.report, built.newest_load) if built.report and as_of is None else None
+    opened: list[Facts] = []
+
+    def facts() -> Facts:
+        if not opened:
+            # Imported where the reports do not hold what is asked: Ibis takes longer than a whole answer from them.
+            from analysis.answer.facts import Facts
+
+            opened.append(Facts(table, settings, built, as_of, says_now=reports is not None).__enter__())
+        return opened[0]
+
+    try:
+        yield Counts(
+            reports, settings.rebooking_window_days == built.settings.get("rebooking_window_days"), facts, settings
+        )
+    finally:
+        for one in opened:
+            one.__exit__()
 
 
 def answer(
@@ -92,157 +103,61 @@ def answer(
     """The answer document of one environment, shaped as `answer --format json` prints it.
 
     Args:
-        table: gives a table of `analysis.metrics.marts.COLUMNS` by its name.
+        table: gives a table of `analysis.metrics.marts.COLUMNS`, or `rpt_user_outcomes`, by its name.
         settings: the question; what shapes the models is to be as the environment was built.
         built: how the environment stands.
         as_of: naive UTC; None means the latest event that the environment has taken in.
         full: with every section; else only `parameters`, `rebooking`, `intent`, `reliability`,
             `freshness`, `sensitivity` and `warnings`, in a fraction of the time.
     """
-    marts = marts_asked(table, settings, built, as_of)
-    events = marts.events.filter(marts.events.load_id <= built.newest_load)
-    window_days, attribution = settings.rebooking_window_days, settings.tier_attribution
-
-    of_sessions = session_counts(marts.sessions, marts.as_of, settings.max_session_hours)
-    double_booked = double_booking_counts(marts.sessions, marts.users)
-    unknown = unknown_counts(events, marts.users, marts.mentors)
-    properties = property_counts(marts.bookings, marts.sessions)
-    (totals,) = fetched(of_sessions.cross_join(double_booked, unknown, properties))
-
-    def outcomes_of(visits: Table) -> Table:
-        return with_tier(user_outcomes(visits, window_days, marts.as_of), marts.mentors, attribution, "first_at")
-
-    by_approach = _by_approach(
-        {
-            name: rebooking_counts(outcomes_of(visits), "mentor_id", "tier")
-            for name, visits in other_approaches(marts.sessions, marts.bookings, marts.users).items()
-        }
-    )
-    by_session = with_tier(
-        outcomes_of(session_visits(marts.sessions)),
-        marts.mentors,
-        OTHER_ATTRIBUTION[attribution],
-        "first_at",
-        "other_tier",
-    )
-    booked = booking_outcomes(
-        with_tier(marts.bookings, marts.mentors, attribution, "requested_at"),
-        marts.as_of,
-        settings.no_show_grace_days,
-        settings.orphan_grace_days,
-    )
-    # Nearly every figure starts from the users' outcomes: worked out once, in the engine.
-    with by_session.cache() as outcomes:
-        counts = fetched(variant_counts(outcomes, marts.users, other_windows(settings)))
-        intents = user_intents(outcomes, marts.bookings, window_days)
+    with counting(table, settings, built, as_of) as counts:
+        by_session, by_approach, follow_ups = counts.by_session(), counts.by_approach(), counts.follow_ups()
         rebooking: Rebooking = {
-            "sessions": rebooking_section(counts, settings),
+            "sessions": rebooking_section(by_session, settings),
             "bookings": rebooking_section(by_approach["bookings"], settings),
         }
-        reliability = reliability_section(
-            fetched(reliability_counts(booked)), totals, fetched(clock_counts(events)), settings
-        )
+        reliability = reliability_section(counts.reliability(), counts.totals(), counts.clocks(), settings)
         document: Answer = {
             "parameters": parameters(settings, built, as_of),
             "rebooking": rebooking,
-            "intent": intent_section(
-                fetched(intent_counts(outcomes, intents)),
-                fetched(same_mentor_counts(outcomes, marts.sessions)),
-                settings,
-            ),
+            "intent": intent_section(follow_ups, settings),
             "reliability": reliability,
             "freshness": built.freshness(),
-            "warnings": _warnings(rebooking, reliability, _left_out(counts), settings),
-            "sensitivity": sensitivity_section(counts, by_approach, settings),
+            "warnings": _warnings(rebooking, reliability, _left_out(by_session), settings),
+            "sensitivity": sensitivity_section(by_session, by_approach, settings),
         }
         if full:
-            document = {**document, **_more(outcomes, counts, booked, reliability, marts, settings)}
+            document = {**document, **_more(counts, by_session, reliability, settings)}
     return document
 
 
-def marts_asked(
-    table: Callable[[str], Table], settings: Settings, built: Built, as_of: datetime.datetime | None
-) -> Marts:
-    """The marts as of the moment that is asked about; arguments as of `answer`."""
-    if as_of is None:
-        return latest_marts(table, built.as_of or NO_EVENT)
-    return marts_at(table, as_of, settings.default_session_minutes)
-
-
-def parameters(settings: Settings, built: Built, as_of: datetime.datetime | None) -> Parameters:
-    """What is asked, of which environment, and as of when; arguments as of `answer`."""
-    moment = as_of or built.as_of
-    return {
-        "environment": built.environment,
-        "gateway": settings.gateway,
-        "window_days": settings.rebooking_window_days,
-        "group_a": settings.group_a,
-        "group_b": settings.group_b,
-        "tier_attribution": settings.tier_attribution,
-        "as_of": moment.isoformat() + "Z" if moment else None,
-        "answered_at": built.answered_at.isoformat().replace("+00:00", "Z"),
-        "taken_in": built.taken_in,
-        "settings": built.settings,
-        "changed_definitions": built.changed_definitions,
-    }
-
-
-def _more(
-    outcomes: Table, counts: list[Row], booked: Table, reliability: Reliability, marts: Marts, settings: Settings
-) -> FullSections:
+def _more(counts: Counts, by_session: list[Row], reliability: Reliability, settings: Settings) -> FullSections:
     """What only the full answer has."""
-    strata: dict[StratifiedBy, tuple[Table, str]] = {
-        "company": (with_company(outcomes, marts.users), "company_id"),
-        "month": (with_month(outcomes), "month"),
-        "company_size": (with_company(outcomes, marts.users), "company_size"),
-    }
-    by_stratum = {
-        name: fetched(stratum_counts(table, column, settings.group_a, settings.group_b))
-        for name, (table, column) in strata.items()
-    }
-    cohorts = fetched(cohort_counts(outcomes, settings.rebooking_window_days, marts.as_of, "mentor_id"))
-    (durations,) = fetched(requested_duration_quantiles(marts.bookings, marts.sessions))
+    from analysis.answer.booking_details import booking_details_section
+    from analysis.answer.cohorts import cohorts_section
+    from analysis.answer.confounding import confounding_section
+    from analysis.answer.mentors import mentors_section
+    from analysis.answer.rebooking import pairwise_section, power_section
+    from analysis.answer.reliability import reliability_in_time_section
+    from analysis.answer.robustness import robustness_section
+    from analysis.answer.time_to_rebooking import time_to_rebooking_section
+
+    facts = counts.facts()
     return {
-        "time_to_rebooking": time_to_rebooking_section(_columns(return_counts(outcomes, marts.as_of)), settings),
-        "cohorts": cohorts_section(cohorts, settings),
-        "confounding": confounding_section(by_stratum, settings),
-        "mentors": mentors_section(fetched(mentor_counts(outcomes)), settings),
-        "power": power_section(counts, settings),
-        "pairwise": pairwise_section(counts, settings),
-        "robustness": robustness_section(
-            counts,
-            fetched(hourly_rates(marts.mentors)),
-            fetched(balance_counts(outcomes, marts.users, marts.sessions)),
-            settings,
-        ),
+        "time_to_rebooking": time_to_rebooking_section(facts.returns(), settings),
+        "cohorts": cohorts_section(facts.cohorts(), settings),
+        "confounding": confounding_section(facts.by_stratum(), settings),
+        "mentors": mentors_section(facts.mentors(), settings),
+        "power": power_section(by_session, settings),
+        "pairwise": pairwise_section(by_session, settings),
+        "robustness": robustness_section(by_session, facts.hourly_rates(), facts.balance(), settings),
         "reliability_in_time": reliability_in_time_section(
-            fetched(weekly_counts(booked, marts.as_of, settings.no_show_grace_days, settings.orphan_grace_days)),
-            fetched(delay_quantiles(booked)),
-            fetched(cancellation_counts(booked)),
-            reliability["clock"],
+            counts.weeks(), facts.delays(), facts.cancellations(), reliability["clock"]
         ),
         "booking_details": booking_details_section(
-            fetched(cancellation_origins(booked)), fetched(notice_counts(booked)), durations, reliability["clock"]
+            facts.cancellation_origins(), facts.notices(), facts.requested_durations(), reliability["clock"]
         ),
     }
-
-
-def fetched(expression: Table) -> list[Row]:
-    """The rows of a table, of which there are few beside what they are counted from."""
-    # In batches, since DuckDB's to_pyarrow imports pandas, which takes longer than the queries of a small warehouse.
-    return [row for batch in expression.to_pyarrow_batches() for row in batch.to_pylist()]
-
-
-def _columns(expression: Table) -> dict[str, np.ndarray[Any, Any]]:
-    """The columns of a table that may have a row for nearly every user."""
-    table = expression.to_pyarrow_batches().read_all()
-    return {name: table[name].to_numpy() for name in table.column_names}
-
-
-def _by_approach(counts: dict[str, Table]) -> dict[str, list[Row]]:
-    """The rows of several tables of the same columns, brought home in one query."""
-    rows = fetched(ibis.union(*(table.mutate(approach=ibis.literal(name)) for name, table in counts.items())))
-    return {name: [row for row in rows if row["approach"] == name] for name in counts}
 
 
 def _left_out(counts: list[Row]) -> int:

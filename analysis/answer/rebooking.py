@@ -60,12 +60,11 @@ def rebooking_section(rows: list[Row], settings: Settings) -> RebookingByTier:
     }
 
 
-def intent_section(rows: list[Row], returns: list[Row], settings: Settings) -> Intent:
+def intent_section(rows: list[Row], settings: Settings) -> Intent:
     """Intent, commitment and loyalty by tier and group.
 
     Args:
-        rows: rows of `intent_counts`.
-        returns: rows of `same_mentor_counts`.
+        rows: rows of `follow_up_counts`.
     """
 
     def figures(tiers: list[str]) -> IntentFigures:
@@ -82,7 +81,7 @@ def intent_section(rows: list[Row], returns: list[Row], settings: Settings) -> I
     return {
         "tiers": [{"tier": tier, **figures([tier])} for tier in known_tiers()],
         "groups": [{"group": group, "tiers": tiers, **figures(tiers)} for group, tiers in groups(settings)],
-        "loyalty": _loyalty(returns, settings),
+        "loyalty": _loyalty(rows, settings),
     }
 
 

@@ -22,7 +22,7 @@ from analysis.answer.schema.reliability import (
     Week,
 )
 from analysis.answer.tiers import Row
-from analysis.metrics.reliability import LEAD_TIMES
+from analysis.metrics.classes import LEAD_TIMES
 from analysis.statistics.proportions import rate, wilson_interval
 from analysis.statistics.trend import p_chart
 from settings import Settings, known_tiers

@@ -12,8 +12,7 @@ from analysis.answer.schema.robustness import (
 )
 from analysis.answer.schema.rows import GroupName
 from analysis.answer.tiers import Row, groups
-from analysis.metrics.balance import WEEKDAYS
-from analysis.metrics.confounding import COMPANY_SIZES
+from analysis.metrics.classes import COMPANY_SIZES, WEEKDAYS
 from analysis.statistics.balance import proportions_apart, separation
 from analysis.statistics.proportions import compare, rate
 from analysis.statistics.robustness import LeftOut, e_value, e_value_of_limit, leave_one_out, returns_to_overturn

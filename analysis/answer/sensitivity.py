@@ -5,13 +5,12 @@ from __future__ import annotations
 from analysis.answer.comparison import MentorCounts, compared, conclude, differs, mentor_counts, summed
 from analysis.answer.schema.rebooking import Sensitivity, Variant
 from analysis.answer.tiers import Row, groups
+from analysis.metrics.classes import OTHER_ATTRIBUTION, WINDOWS
 from settings import Settings
 
-WINDOWS = (7, 14, 30, 60, 90)
 # With fewer users in a group another way of counting says nothing.
 FEWEST_USERS = 5
 _SAY_NOTHING = ("says_nothing", "too_few_mentors", "no_data")
-OTHER_ATTRIBUTION = {"current": "at_session", "at_session": "current"}
 ATTRIBUTION_NAMES = {"current": "current tier", "at_session": "tier at the first session"}
 
 

@@ -10,8 +10,9 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from analysis.answer.built import Built, parameters
 from analysis.answer.comparison import MentorCounts, conclude, differs, mentor_counts, summed
-from analysis.answer.document import Built, fetched, marts_asked, parameters
+from analysis.answer.facts import fetched, marts_asked
 from analysis.answer.rebooking import POWER
 from analysis.answer.schema.rows import GroupName
 from analysis.answer.schema.trial import Status, TrialArm, TrialDesign, TrialNeeds, TrialOutcome, TrialPlan

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import StringValue, Table
 
+from analysis.metrics.classes import UNKNOWN, WEEKDAYS
 from analysis.metrics.confounding import with_company
-from analysis.metrics.marts import UNKNOWN
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 BOOKED, WALKED_IN = "booked", "walked in"
 
 

@@ -17,6 +17,7 @@ def sql_for_engine(expression: Table, evaluator: Any) -> exp.Expr:
         evaluator: SQLMesh's `MacroEvaluator`, as a model gets it.
     """
     adapter = evaluator.locals.get("engine_adapter")
-    dialect = adapter.dialect if adapter else "duckdb"
+    # What may follow are settings of the dialect.
+    dialect = adapter.dialect.split(",")[0] if adapter else "duckdb"
     names_of_ibis = {"spark": "pyspark"}
     return sqlglot.parse_one(ibis.to_sql(expression, dialect=names_of_ibis.get(dialect, dialect)), dialect=dialect)

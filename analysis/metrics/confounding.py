@@ -5,10 +5,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import Table
 
-from analysis.metrics.marts import UNKNOWN
-
-# Users of the company in the users export: name of the class and its smallest size.
-COMPANY_SIZES = (("100 or more", 100), ("20 to 99", 20), ("5 to 19", 5), ("2 to 4", 2), ("1", 1))
+from analysis.metrics.classes import COMPANY_SIZES, UNKNOWN
 
 
 def with_company(outcomes: Table, users: Table) -> Table:

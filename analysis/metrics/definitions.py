@@ -12,6 +12,7 @@ from pathlib import Path
 # The modules that say what is counted; the others bring counts home and put the answer together.
 METRICS = (
     "balance",
+    "classes",
     "cohorts",
     "confounding",
     "intent",

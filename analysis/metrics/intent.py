@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import Table
 
-from analysis.metrics.rebooking import within_window
+from analysis.metrics.rebooking import same_mentor_counts, within_window
 
 
 def user_intents(outcomes: Table, bookings: Table, window_days: int | None) -> Table:
@@ -24,6 +24,17 @@ def user_intents(outcomes: Table, bookings: Table, window_days: int | None) -> T
         "user_id",
         attended=counted.attended_requests > 0,
         is_lost=counted.cancelled_requests == counted.requests,
+    )
+
+
+def follow_up_counts(outcomes: Table, intents: Table, sessions: Table) -> Table:
+    """One row per tier: the counts of `intent_counts` and, of the same outcomes, of `same_mentor_counts`."""
+    intent, returns = intent_counts(outcomes, intents), same_mentor_counts(outcomes, sessions)
+    joined = intent.left_join(returns, "tier")
+    return joined.select(
+        *intent.columns,
+        returned=ibis.coalesce(joined.returned, 0),
+        same_mentor=ibis.coalesce(joined.same_mentor, 0),
     )
 
 

@@ -91,8 +91,6 @@ REPORT_COLUMNS = {
         "load_id": "int64",
     },
 }
-# The member of a text attribute that a source leaves empty.
-UNKNOWN = "unknown"
 _SCHEMAS = {"stg": "staging", "rpt": "reports"}
 
 

@@ -43,6 +43,11 @@ def user_outcomes(visits: Table, window_days: int | None, as_of: Moment) -> Tabl
         first_at=timed.first_at.min(),
         next_at=timed.visited_at.min(where=timed.visited_at > timed.first_at),
     )
+    return in_window(users, window_days, as_of)
+
+
+def in_window(users: Table, window_days: int | None, as_of: Moment) -> Table:
+    """Rows with `first_at, next_at`, with `is_rebooked` and `is_mature` of a window, as in `user_outcomes`."""
     rebooked = within_window(users.next_at, users.first_at, window_days)
     mature = ibis.literal(False) if window_days is None else users.first_at + ibis.interval(days=window_days) <= as_of
     return users.mutate(is_rebooked=ibis.coalesce(rebooked, False), is_mature=mature)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import BooleanValue, NumericValue, StringValue, Table, TimestampValue
+from ibis.expr.types import BooleanValue, IntegerValue, NumericValue, StringValue, Table, TimestampValue
 
-from analysis.metrics.marts import UNKNOWN, Moment
+from analysis.metrics.classes import LATER, LEAD_TIMES, NOTICES, OLDER_THAN_WEEKS, UNKNOWN, WEEKS_BEFORE
+from analysis.metrics.marts import Moment
 
 
 def booking_outcomes(
@@ -111,10 +112,6 @@ def delay_quantiles(bookings: Table) -> Table:
     return by_tier.union(everything.select(by_tier.columns))
 
 
-LEAD_TIMES = ("under 1 hour", "1 to 24 hours", "1 to 3 days", "over 3 days")
-NOTICES = ("after the agreed start", *LEAD_TIMES)
-
-
 def cancellation_counts(bookings: Table) -> Table:
     """One row per lead time: `lead_time, cancelled, rescheduled`, of the cancelled bookings.
 
@@ -175,7 +172,7 @@ def property_counts(bookings: Table, sessions: Table) -> Table:
     """
     # An end that is told by its own event is recorded when it happens.
     of_sessions = sessions.agg(
-        ends_by_duration=sessions.count(where=_is_true(sessions.end_recorded_at > sessions.ended_at))
+        ends_by_duration=_how_many(sessions, _is_true(sessions.end_recorded_at > sessions.ended_at))
     )
     return bookings.agg(
         agreed_starts=bookings.agreed_start_at.count(),
@@ -198,7 +195,7 @@ def requested_duration_quantiles(bookings: Table, sessions: Table) -> Table:
         sessions=both.count(),
         requested_median=both.requested_duration_minutes.median(),
         actual_median=both.duration_minutes.median(),
-        overruns=both.count(where=both.duration_minutes > both.requested_duration_minutes),
+        overruns=_how_many(both, both.duration_minutes > both.requested_duration_minutes),
     )
 
 
@@ -211,10 +208,10 @@ def session_counts(sessions: Table, as_of: Moment, max_session_hours: int) -> Ta
     is_running = sessions.is_duration_estimated & (sessions.started_at + ibis.interval(hours=max_session_hours) > as_of)
     return sessions.agg(
         sessions=sessions.count(),
-        running=sessions.count(where=is_running),
-        estimated_ends=sessions.count(where=sessions.is_duration_estimated & ~is_running),
-        recorded_ends=sessions.count(where=~sessions.is_duration_estimated),
-        walk_ins=sessions.count(where=sessions.booking_id.isnull()),
+        running=_how_many(sessions, is_running),
+        estimated_ends=_how_many(sessions, sessions.is_duration_estimated & ~is_running),
+        recorded_ends=_how_many(sessions, ~sessions.is_duration_estimated),
+        walk_ins=_how_many(sessions, sessions.booking_id.isnull()),
     )
 
 
@@ -269,6 +266,11 @@ def _recorded(sessions: Table) -> Table:
     return sessions.filter(~sessions.is_duration_estimated)
 
 
+def _how_many(rows: Table, condition: BooleanValue) -> IntegerValue:
+    """How many of all rows a condition holds for; of no rows Spark would make null."""
+    return rows.count(where=condition).fill_null(0)
+
+
 def _is_true(condition: BooleanValue) -> BooleanValue:
     return condition.fill_null(False)
 
@@ -290,3 +292,28 @@ def unknown_counts(events: Table, users: Table, mentors: Table) -> Table:
     return of_unknown_users.agg(unknown_user_events=of_unknown_users.count()).cross_join(
         of_unknown_mentors.agg(unknown_mentor_events=of_unknown_mentors.count())
     )
+
+
+def event_counts(events: Table, users: Table, mentors: Table, as_of: Moment) -> Table:
+    """One row per load, event type and week before `as_of`: how many events, and how many of them are odd.
+
+    Columns `event_load_id, event_type, weeks_before`; `events`; `at_midnight` as in `clock_counts`;
+    `unknown_user_events` and `unknown_mentor_events` as in `unknown_counts`. `weeks_before` is 0 in the seven days
+    up to `as_of`, which belongs to them, 1 in the seven days before, and so on up to 8; 9: older; -1: after `as_of`.
+    """
+    since = (
+        (events.occurred_at + ibis.interval(days=7 * (weeks + 1)) > as_of, weeks) for weeks in range(WEEKS_BEFORE + 1)
+    )
+    timed = events.mutate(
+        weeks_before=ibis.cases((events.occurred_at > as_of, LATER), *since, else_=OLDER_THAN_WEEKS).cast("int64")
+    )
+    known_users = users.select("user_id", has_user=ibis.literal(True))
+    known_mentors = mentors.select("mentor_id", has_mentor=ibis.literal(True)).distinct()
+    joined = timed.left_join(known_users, "user_id").drop("user_id_right").left_join(known_mentors, "mentor_id")
+    counted = joined.group_by("load_id", "event_type", "weeks_before").agg(
+        events=joined.count(),
+        at_midnight=joined.count(where=joined.occurred_at == joined.occurred_at.truncate("D")),
+        unknown_user_events=joined.count(where=joined.has_user.isnull()),
+        unknown_mentor_events=joined.count(where=joined.has_mentor.isnull()),
+    )
+    return counted.rename(event_load_id="load_id").relocate("event_load_id")

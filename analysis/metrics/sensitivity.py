@@ -5,7 +5,8 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import BooleanValue, Table
 
-from analysis.metrics.rebooking import booking_visits, session_visits, within_window
+from analysis.metrics.classes import OTHER_ATTRIBUTION
+from analysis.metrics.rebooking import booking_visits, session_visits, with_tier, within_window
 
 
 def first_requests(bookings: Table) -> Table:
@@ -30,6 +31,22 @@ def other_approaches(sessions: Table, bookings: Table, users: Table) -> dict[str
         "first requests": booking_visits(first_requests(bookings), users),
         "recorded sessions": session_visits(sessions.filter(~sessions.is_duration_estimated)),
     }
+
+
+def with_both_tiers(outcomes: Table, mentors: Table, tier_attribution: str) -> Table:
+    """`outcomes` with the mentor's `tier` by one attribution, as `with_tier`, and `other_tier` by the other."""
+    tiered = with_tier(outcomes, mentors, tier_attribution, "first_at")
+    return with_tier(tiered, mentors, OTHER_ATTRIBUTION[tier_attribution], "first_at", "other_tier")
+
+
+def counts_by_approach(outcomes: dict[str, Table], users: Table, windows: list[int]) -> Table:
+    """`variant_counts` of the outcomes of several approaches in one table, with the name of each as `approach`."""
+    return ibis.union(
+        *(
+            variant_counts(of_approach, users, windows).mutate(approach=ibis.literal(name))
+            for name, of_approach in outcomes.items()
+        )
+    )
 
 
 def variant_counts(outcomes: Table, users: Table, windows: list[int]) -> Table:

@@ -133,7 +133,17 @@ def permutation_p_value(events: np.ndarray, n: np.ndarray, is_a: np.ndarray) -> 
     """
     kinds, kind = np.unique(np.stack([n, events]).astype(np.int64), axis=1, return_inverse=True)
     mentors, of_a = (np.bincount(which.ravel(), minlength=kinds.shape[1]) for which in (kind, kind.ravel()[is_a]))
-    found = permutation_p_values(kinds[1][:, np.newaxis], kinds[0][:, np.newaxis], mentors, of_a)
+    return _p_values_of_kinds(*(tuple(numbers.tolist()) for numbers in (*kinds, mentors, of_a)))
+
+
+# An answer asks for the same groups up to four times: compared, with a tier left out, as a pair, to be overturned.
+@lru_cache(maxsize=256)
+def _p_values_of_kinds(
+    n: tuple[int, ...], events: tuple[int, ...], mentors: tuple[int, ...], of_a: tuple[int, ...]
+) -> PValues[float]:
+    found = permutation_p_values(
+        np.array(events)[:, np.newaxis], np.array(n)[:, np.newaxis], np.array(mentors), np.array(of_a)
+    )
     return PValues(float(found.plain[0]), float(found.standardised[0]))
 
 

@@ -40,6 +40,8 @@ def _rejects(settings: Settings) -> None:
             "position": "Row",
             "reason": "Reason",
             "raw_text": st.column_config.TextColumn("As it came", width="large"),
+            "became": "What became of it",
+            "became_in_load": "In load",
         },
     )
     if rows.height > shown.height:

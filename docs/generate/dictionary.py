@@ -40,29 +40,31 @@ def dictionary_page(found: list[Table]) -> str:
 def _section(table: Table) -> list[str]:
     facts = [table.kind]
     if table.grain:
-        facts.append(f"one row per {_code(table.grain)}")
+        facts.append(f"one row per {code(table.grain)}")
     if table.parents:
         facts.append(f"reads {', '.join(map(_link, table.parents))}")
     sentence = "; ".join(facts)
     lines = [f"### {table.name}", "", table.description, "", f"{sentence[0].upper()}{sentence[1:]}.", ""]
     header = ["column", "type", "what it means", *(["worked out from"] if table.parents else [])]
-    lines += [_row(header), _row(["---"] * len(header))]
-    lines += [_row(_cells(column)[: len(header)]) for column in table.columns]
+    lines += [row(header), row(["---"] * len(header))]
+    lines += [row(_cells(column)[: len(header)]) for column in table.columns]
     if table.audits:
-        lines += ["", "Audits:", "", *(f"- {_code(audit)}" for audit in table.audits)]
+        lines += ["", "Audits:", "", *(f"- {code(audit)}" for audit in table.audits)]
     return lines
 
 
 def _cells(column: Column) -> list[str]:
-    sources = ", ".join(map(_code, column.sources)) or "–"
-    return [_code(column.name), _code(column.type), column.description, sources]
+    sources = ", ".join(map(code, column.sources)) or "–"
+    return [code(column.name), code(column.type), column.description, sources]
 
 
-def _row(cells: list[str]) -> str:
+def row(cells: list[str]) -> str:
+    """A row of a Markdown table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
+    """Text as Markdown shows code."""
     return f"`{text}`"
 
 

@@ -63,14 +63,15 @@ def project_context() -> Iterator[Context]:
 def tables(context: Context) -> list[Table]:
     """Every table of the project, layer by layer, then by name."""
     found = [_table(context, model) for model in context.models.values()]
-    return sorted(found, key=lambda table: (_rank(table.layer), table.layer, table.name))
+    return sorted(found, key=lambda table: (layer_rank(table.layer), table.layer, table.name))
 
 
-def _rank(layer: str) -> int:
+def layer_rank(layer: str) -> int:
+    """The place of a layer in the order from raw to reports; others come after."""
     return LAYERS.index(layer) if layer in LAYERS else len(LAYERS)
 
 
-def _name(fqn: str) -> str:
+def table_name(fqn: str) -> str:
     """`schema.table` of a quoted name with its catalog."""
     table = exp.to_table(fqn)
     return f"{table.db}.{table.name}"
@@ -80,11 +81,11 @@ def _table(context: Context, model: Model) -> Table:
     kind = model.kind.name.value
     types = model.columns_to_types or {}
     return Table(
-        name=_name(model.fqn),
+        name=table_name(model.fqn),
         kind=KIND_NAMES.get(kind, kind.lower().replace("_", " ")),
         description=model.description or "",
         grain=", ".join(grain.sql(dialect=model.dialect) for grain in model.grains),
-        parents=tuple(sorted(_name(parent) for parent in model.depends_on)),
+        parents=tuple(sorted(table_name(parent) for parent in model.depends_on)),
         columns=tuple(
             Column(
                 name,
@@ -94,7 +95,7 @@ def _table(context: Context, model: Model) -> Table:
             )
             for name, type_ in types.items()
         ),
-        audits=tuple(_audit(name, arguments, model.dialect) for name, arguments in model.audits),
+        audits=tuple(audit_call(name, arguments, model.dialect) for name, arguments in model.audits),
     )
 
 
@@ -102,9 +103,10 @@ def _sources(context: Context, model: Model, column: str) -> tuple[str, ...]:
     if not model.is_sql or column in (model.managed_columns or {}):
         return ()
     parents = column_dependencies(context, model.fqn, column)
-    return tuple(sorted(f"{_name(table)}.{source}" for table, columns in parents.items() for source in columns))
+    return tuple(sorted(f"{table_name(table)}.{source}" for table, columns in parents.items() for source in columns))
 
 
-def _audit(name: str, arguments: dict[str, exp.Expr], dialect: str) -> str:
+def audit_call(name: str, arguments: dict[str, exp.Expr], dialect: str) -> str:
+    """An audit with its arguments, as a model calls it."""
     given = ", ".join(f"{key} := {value.sql(dialect=dialect)}" for key, value in arguments.items())
     return f"{name}({given})" if given else name

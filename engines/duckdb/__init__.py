@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from engines.duckdb import publication
-from engines.duckdb.connection import connect, engine_options, writing_failure
-from engines.protocol import QueryError, Row, Say, UnknownNameError, Version
+from engines.duckdb.connection import connect, engine_options, one_row, writing_failure
+from engines.protocol import Contents, QueryError, Row, Say, UnknownNameError, Version, Workers
 from errors import WarehouseError
 from settings import Settings
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from sqlmesh import Context
     from sqlmesh.core.config import Config, GatewayConfig
 
@@ -43,6 +47,10 @@ class DuckDBReader:
             relation = self.connection.sql(query)
             return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
+    def batches(self, query: str) -> pa.RecordBatchReader:
+        with self.explained():
+            return self.connection.execute(query).to_arrow_reader()
+
     def tables(self) -> list[tuple[str, str]]:
         return self.connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
 
@@ -53,6 +61,24 @@ class DuckDBReader:
                 f"WHERE schema_name = '{schema}'"
             ).fetchall()
         )
+
+    def contents(self) -> Contents:
+        found: Contents = {}
+        with self.explained():
+            for schema, name, view in self.connection.execute(
+                "SELECT schema_name, table_name, NULL FROM duckdb_tables() WHERE database_name = CURRENT_DATABASE() "
+                "UNION ALL SELECT schema_name, view_name, sql FROM duckdb_views() "
+                "WHERE database_name = CURRENT_DATABASE() AND NOT internal ORDER BY ALL"
+            ).fetchall():
+                if view is not None:
+                    found[f"{schema}.{name}"] = 0, hashlib.sha256(view.encode()).hexdigest()
+                    continue
+                rows, digest = one_row(
+                    self.connection,
+                    f'SELECT COUNT(*), SUM(MD5_NUMBER_LOWER(CAST(t AS VARCHAR))) FROM "{schema}"."{name}" AS t',
+                )
+                found[f"{schema}.{name}"] = rows, str(digest or 0)
+        return found
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -72,6 +98,8 @@ class DuckDBReader:
 class _Loading:
     """The warehouse itself: it has whatever is asked of it."""
 
+    workers: Workers | None = None
+
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
 
@@ -81,6 +109,12 @@ class _Loading:
     def provide(self, table: str, key: str, keys: str) -> None:
         """Nothing to do."""
 
+    def replace(self, table: str, rows: pa.RecordBatchReader) -> None:
+        self.connection.register("replacing", rows)
+        self.connection.execute(f"DELETE FROM {table}")
+        self.connection.execute(f"INSERT INTO {table} BY NAME FROM replacing")
+        self.connection.unregister("replacing")
+
 
 class DuckDBState:
     """A file to work on, that of the setting `warehouse`."""
@@ -89,6 +123,7 @@ class DuckDBState:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.is_scrubbed = False
 
     def only_follows(self, error: BaseException) -> bool:
         return False
@@ -122,6 +157,17 @@ class DuckDBState:
             yield context
         finally:
             context.close()
+            # Of what was executed by it directly its own close knows nothing.
+            context.engine_adapter.close()
+
+    def restore(self, file: Path) -> None:
+        shutil.copyfile(file, self.settings.warehouse)
+        # Open it once: what is no whole file of DuckDB is found before anything else is done to it.
+        connect(self.settings.warehouse).close()
+
+    def scrub(self) -> None:
+        publication.rewrite(self.settings.warehouse)
+        self.is_scrubbed = True
 
 
 class DuckDB:
@@ -160,8 +206,26 @@ class DuckDB:
 
     @contextmanager
     def writing(self, settings: Settings, say: Say, begin_publishing: Callable[[], None]) -> Iterator[DuckDBState]:
-        with publication.next_state(settings.warehouse, settings.lock_wait_seconds, say, begin_publishing) as copy:
-            yield DuckDBState(settings.model_copy(update={"warehouse": copy}))
+        with publication.next_state(
+            settings.warehouse,
+            settings.lock_wait_seconds,
+            say,
+            begin_publishing,
+            keeps_previous=lambda: not state.is_scrubbed,
+        ) as copy:
+            state = DuckDBState(settings.model_copy(update={"warehouse": copy}))
+            yield state
+
+    def name(self, settings: Settings) -> str:
+        return settings.warehouse.stem
+
+    def save(self, settings: Settings, file: Path, say: Say) -> Contents:
+        publication.save(settings.warehouse, file, settings.lock_wait_seconds, say)
+        with connect(file, read_only=True) as connection:
+            return DuckDBReader(connection, str(file)).contents()
+
+    def copies(self, settings: Settings) -> list[Path]:
+        return publication.copies(settings.warehouse)
 
     def discard(self) -> None:
         publication.discard_next_state()

@@ -83,6 +83,14 @@ def one_row(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[
     return row
 
 
+def without_nul(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """A query of the same rows with U+FFFD for the character NUL, which text of other engines cannot hold."""
+    described = connection.execute(f"DESCRIBE {query}").fetchall()
+    texts = [name for name, kind, *_ in described if kind == "VARCHAR"]
+    shown = ", ".join(f"REPLACE({name}, CHR(0), '\ufffd') AS {name}" for name in texts)
+    return f"SELECT * REPLACE ({shown}) FROM ({query})" if shown else query
+
+
 def one_line(error: duckdb.Error) -> str:
     """What DuckDB says, without the kind of its error and its advice to programmers."""
     return re.sub(r"^[\w ]+ Error: ", "", str(error).strip().split("\n")[0]).strip()

@@ -11,23 +11,22 @@ warehouse is a symbolic link all of this lies beside the file that it leads to, 
 
 from __future__ import annotations
 
-import fcntl
 import filecmp
 import glob
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 import duckdb
 
-from engines.duckdb.connection import connect, remove_abandoned_spill, writing_failure
+from engines.duckdb.connection import connect, engine_options, remove_abandoned_spill, writing_failure
+from engines.writer_lock import only_writer
 from errors import WarehouseError
+from settings import load_settings
 
-_POLL_SECONDS = 0.2
 _COPY_BYTES = 1 << 20
 
 # The copy that this process builds just now, under the lock of the warehouse's writers.
@@ -40,6 +39,7 @@ def next_state(
     wait_seconds: float = 0,
     say: Callable[[str], None] = lambda _: None,
     begin_publishing: Callable[[], None] = lambda: None,
+    keeps_previous: Callable[[], bool] = lambda: True,
 ) -> Iterator[Path]:
     """The file of a copy of the published state to work on; leaving the block without an error publishes it.
 
@@ -48,6 +48,7 @@ def next_state(
         wait_seconds: how long to wait for another writer before giving up.
         say: called once when it waits.
         begin_publishing: called before the rename, from where on there is no way back.
+        keeps_previous: asked then whether the state before is kept for `roll_back`.
 
     Raises:
         WarehouseError: another process writes or holds the warehouse, or a file cannot be written.
@@ -66,10 +67,53 @@ def next_state(
                 begin_publishing()
                 if not published and real.exists():
                     raise WarehouseError(f"another process made {warehouse} meanwhile; run the command again")
-                _publish(state, real, published)
+                _publish(state, real, published, keeps_previous())
         finally:
             _building = None
             _clear(state)
+
+
+def save(warehouse: Path, target: Path, wait_seconds: float = 0, say: Callable[[str], None] = lambda _: None) -> None:
+    """Copy the published state to another file.
+
+    Raises:
+        WarehouseError: there is none, another process writes or holds it, or the copy cannot be written.
+    """
+    if not warehouse.exists():
+        raise WarehouseError(f"there is no warehouse at {warehouse} yet; nothing to save")
+    with _only_writer(warehouse, wait_seconds, say), _published(warehouse) as published:
+        assert published
+        _copy(published, target)
+
+
+def rewrite(file: Path) -> None:
+    """Write a database anew: of deleted rows the old file keeps the bytes in blocks that are free.
+
+    Raises:
+        duckdb.Error: it cannot be written.
+    """
+    anew = _anew(file)
+    anew.unlink(missing_ok=True)
+    options = engine_options(load_settings(), file)
+    with duckdb.connect(config=options) as connection:
+        # Views name the catalog, which is the stem of the file's name.
+        for path, name, how in ((anew, file.stem, ""), (file, "before rewriting", " (READ_ONLY)")):
+            quoted = str(path).replace("'", "''")
+            connection.execute(f"ATTACH '{quoted}' AS \"{name}\"{how}")
+        anew.chmod(file.stat().st_mode & 0o777)
+        connection.execute(f'COPY FROM DATABASE "before rewriting" TO "{file.stem}"')
+    anew.replace(file)
+
+
+def copies(warehouse: Path) -> list[Path]:
+    """The files beside a warehouse that hold an earlier or a half-built state, or what did not fit into memory."""
+    real = warehouse.resolve()
+    previous = real.parent / ".previous" / real.name
+    state = real.parent / ".next" / warehouse.name
+    files = [previous, _kept(previous), _part(previous), state, _wal(state), _anew(state)]
+    for folder in (real.parent, state.parent):
+        files += folder.glob(f"{glob.escape(real.name)}.tmp*")
+    return [file for file in files if file.exists()]
 
 
 def discard_next_state() -> None:
@@ -124,10 +168,16 @@ def remove(
         connect(warehouse).close()
         begin_publishing()
         previous = _beside(real, ".previous")
-        for file in (real, _beside(real, ".next").with_name(warehouse.name), previous):
+        for file in (real, _beside(real, ".next").with_name(warehouse.name)):
             _clear(file)
-        for file in (_kept(previous), _part(previous)):
-            file.unlink(missing_ok=True)
+        _remove_copies(previous)
+
+
+def _remove_copies(previous: Path) -> None:
+    """Delete the state before and what may become it."""
+    _clear(previous)
+    for file in (_kept(previous), _part(previous)):
+        file.unlink(missing_ok=True)
 
 
 def _beside(real: Path, folder: str) -> Path:
@@ -143,8 +193,14 @@ def _wal(file: Path) -> Path:
 def _clear(file: Path) -> None:
     file.unlink(missing_ok=True)
     _wal(file).unlink(missing_ok=True)
+    _anew(file).unlink(missing_ok=True)
     for spill in file.parent.glob(f"{glob.escape(file.name)}.tmp*"):
         shutil.rmtree(spill, ignore_errors=True)
+
+
+def _anew(file: Path) -> Path:
+    """What `rewrite` writes; not whole until it has the file's name."""
+    return file.with_name(f"{file.name}.anew")
 
 
 def _kept(previous: Path) -> Path:
@@ -174,41 +230,16 @@ def _copy(source: BinaryIO, target: Path) -> None:
 
 @contextmanager
 def _only_writer(warehouse: Path, wait_seconds: float, say: Callable[[str], None]) -> Iterator[Path]:
-    """Hold the lock of a warehouse's writers; gives the file itself, behind any symbolic link.
-
-    The system takes the lock back from a process that dies.
-    """
+    """Hold the lock of a warehouse's writers; gives the file itself, behind any symbolic link."""
     try:
         real = warehouse.resolve()
         lock = _beside(real, ".next").with_name(f"{real.name}.lock")
-        with lock.open("a+", encoding="utf-8") as file:
-            _acquire(file, warehouse, wait_seconds, say)
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        with only_writer(lock, warehouse, wait_seconds, say):
             yield real
     except OSError as error:
         raise WarehouseError(f"the warehouse {warehouse} cannot be written: {error.strerror or error}") from None
     except duckdb.Error as error:
         raise writing_failure(warehouse, error) from None
-
-
-def _acquire(lock: TextIO, warehouse: Path, wait_seconds: float, say: Callable[[str], None]) -> None:
-    deadline = time.monotonic() + wait_seconds
-    is_first_try = True
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            lock.seek(0)
-            holder = f"process {lock.read().strip() or 'unknown'} is writing {warehouse}"
-        if time.monotonic() >= deadline:
-            raise WarehouseError(f"{holder}; try again when it is done, or end it")
-        if is_first_try:
-            say(f"{holder}; waiting up to {wait_seconds:g} s")
-            is_first_try = False
-        time.sleep(_POLL_SECONDS)
 
 
 @contextmanager
@@ -245,9 +276,12 @@ def _checkpoint(file: Path) -> None:
         os.fsync(written.fileno())
 
 
-def _publish(state: Path, real: Path, published: BinaryIO | None) -> None:
-    """Rename `state` to the published file, which becomes the state before."""
+def _publish(state: Path, real: Path, published: BinaryIO | None, keeps_previous: bool = True) -> None:
+    """Rename `state` to the published file, which becomes the state before, or is gone with all states before it."""
     previous = _beside(real, ".previous")
+    if not keeps_previous:
+        _remove_copies(previous)
+        published = None
     kept, part = _kept(previous), _part(previous)
     kept.unlink(missing_ok=True)
     if published:

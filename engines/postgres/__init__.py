@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engines.postgres.connection import connect, interruptible_queries, is_aborted, libraries, lost, told
+from engines.postgres.connection import connect, interruptible_queries, is_aborted, libraries, lost, parameters, told
 from engines.postgres.connection import place as described_place
 from engines.postgres.lock import lock_for_refresh
 from engines.postgres.reader import PostgresReader
-from engines.protocol import Say, UnknownNameError, Version
+from engines.protocol import Contents, Say, UnknownNameError, Version
 from errors import WarehouseError
 from settings import Settings
 
@@ -31,6 +31,7 @@ class PostgresState:
         self.settings = settings
         self.adapter = adapter
         self.error: type[Exception] = psycopg2.Error
+        self.is_scrubbed = False
 
     def only_follows(self, error: BaseException) -> bool:
         return is_aborted(error)
@@ -63,6 +64,16 @@ class PostgresState:
             cache_dir=Path(str(config.cache_dir)),
         )
         yield Context(paths=[str(PROJECT_ROOT)], config=config, state_sync=state_sync, concurrent_tasks=1)
+
+    def restore(self, file: Path) -> None:
+        from engines.postgres.backup import restore
+
+        with told("written"):
+            restore(self.adapter.connection, file)
+
+    def scrub(self) -> None:
+        """The server writes tables anew outside of transactions alone: it does so when this one is over."""
+        self.is_scrubbed = True
 
 
 class Postgres:
@@ -119,16 +130,35 @@ class Postgres:
                 with adapter.connection.cursor() as cursor:
                     lock_for_refresh(cursor, settings.lock_wait_seconds, say)
                     _refuse_without_schemas(cursor)
+                state = PostgresState(settings, adapter)
                 try:
-                    yield PostgresState(settings, adapter)
+                    yield state
                 except Exception:
                     if adapter.connection.closed:  # whatever came of it
                         raise lost("written") from None
                     raise
                 _analyze(adapter.connection)
                 begin_publishing()
+            if state.is_scrubbed:
+                from engines.postgres.backup import write_anew
+
+                with told("written"):
+                    write_anew(adapter.connection)
         finally:
             adapter.close()
+
+    def name(self, settings: Settings) -> str:
+        return parameters()["database"]
+
+    def save(self, settings: Settings, file: Path, say: Say) -> Contents:
+        from engines.postgres.backup import dump
+
+        with self.reading(settings) as reader:
+            dump(reader.connection, file)
+            return reader.contents()
+
+    def copies(self, settings: Settings) -> list[Path]:
+        return []
 
     def discard(self) -> None:
         """Nothing to do: the server rolls back what a process has not committed."""
@@ -140,29 +170,27 @@ class Postgres:
         )
 
     def reset(self, settings: Settings, say: Say, begin_publishing: Callable[[], None]) -> None:
-        from engines.postgres.loading import SCHEMAS, is_ours
+        from engines.postgres.backup import drop_schemas
+        from engines.postgres.loading import is_ours
 
         psycopg2, _ = libraries()
         with told("written"), closing(connect(psycopg2)) as connection, connection, connection.cursor() as cursor:
             lock_for_refresh(cursor, settings.lock_wait_seconds, say)
             if not is_ours(cursor):
                 raise WarehouseError(f"there is no warehouse in {self.place(settings)}; nothing to reset")
-            cursor.execute("SELECT nspname FROM pg_namespace")
-            for (name,) in cursor.fetchall():
-                if name.removeprefix("sqlmesh__").split("__")[0] in SCHEMAS:
-                    cursor.execute(f'DROP SCHEMA "{name}" CASCADE')
+            drop_schemas(cursor)
             begin_publishing()
 
 
 def _analyze(connection: Any) -> None:
     """Have the planner know the tables that this transaction has written: an answer then takes a quarter of the time.
 
-    The server does so by itself, but a minute later.
+    The server does so by itself, but a minute later. Facts and dimensions were analysed as soon as they were written.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT FORMAT('%I.%I', schemaname, relname) FROM pg_stat_xact_user_tables "
-            "WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname <> 'sqlmesh'"
+            "WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname NOT IN ('sqlmesh', 'sqlmesh__marts')"
         )
         if written := [table for (table,) in cursor.fetchall()]:
             cursor.execute(f"ANALYZE {', '.join(written)}")

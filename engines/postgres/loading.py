@@ -10,21 +10,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from engines.duckdb.connection import connect, one_row, writing_failure
+from engines.duckdb.connection import connect, one_row, without_nul, writing_failure
 from engines.postgres.connection import failure, libraries, place, uninterrupted_copy
+from engines.postgres.reader import batches
+from engines.protocol import SCHEMAS, Workers
 from errors import WarehouseError
 
-_BATCH_ROWS = 50_000
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 # Judged by all that is known of a user or mentor; of events by those with the ids of the file alone.
 _BY_KEY = {"booking_events"}
 
 
 class PostgresLoading:
     """A `Loading` of an empty DuckDB, filled from PostgreSQL as it is asked for."""
+
+    workers: Workers | None = None
 
     def __init__(self, scratch: duckdb.DuckDBPyConnection, postgres: Any, folder: Path) -> None:
         self.connection = scratch
@@ -38,11 +44,15 @@ class PostgresLoading:
         self.connection.execute(tables)
         self.tables = [name for (name,) in self.connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         with self.postgres.cursor() as cursor:
-            if not is_ours(cursor):
+            is_new = not is_ours(cursor)
+            if is_new:
                 refuse_foreign_schemas(cursor)
-                cursor.execute(tables)
-                # By its id an event is known, and most files bring few.
+            # A warehouse of an earlier version may lack one.
+            cursor.execute(tables)
+            if is_new:
+                # By its id an event is known, by its load one that is new, and most files bring few.
                 cursor.execute("CREATE INDEX ON raw.booking_events (event_id)")
+                cursor.execute("CREATE INDEX ON raw.booking_events (load_id)")
             self._fetch("loads")
         (self.newest_load,) = one_row(self.connection, "SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
 
@@ -62,6 +72,16 @@ class PostgresLoading:
             self._fetch(table, f"WHERE {key} IN (SELECT {key} FROM asked)")
             cursor.execute("DROP TABLE asked")
 
+    def replace(self, table: str, rows: pa.RecordBatchReader) -> None:
+        columns = ", ".join(rows.schema.names)
+        self.connection.register("replacing", rows)
+        with self.postgres.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {table}")
+            self._copy(cursor, "FROM replacing", table, columns)
+            # What is asked of it next is planned well.
+            cursor.execute(f"ANALYZE {table}")
+        self.connection.unregister("replacing")
+
     def publish(self) -> None:
         """Append to PostgreSQL what was appended here."""
         with self.postgres.cursor() as cursor:
@@ -78,37 +98,19 @@ class PostgresLoading:
     def _copy(self, cursor: Any, query: str, table: str, columns: str) -> int:
         """Append the rows of a query to a table of PostgreSQL; how many they are."""
         file = self.folder / "rows.csv"
-        # Text of PostgreSQL cannot hold the character NUL.
-        (rows,) = one_row(
-            self.connection, f"COPY ({self._without_nul(query)}) TO '{file}' (FORMAT csv, HEADER false, NULLSTR '')"
-        )
+        kept = without_nul(self.connection, query)
+        (rows,) = one_row(self.connection, f"COPY ({kept}) TO '{file}' (FORMAT csv, HEADER false, NULLSTR '')")
         if rows:
             with file.open("rb") as content, uninterrupted_copy():
                 cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)", content)
         file.unlink()
         return int(rows)
 
-    def _without_nul(self, query: str) -> str:
-        described = self.connection.execute(f"DESCRIBE {query}").fetchall()
-        texts = [name for name, kind, *_ in described if kind == "VARCHAR"]
-        shown = ", ".join(f"REPLACE({name}, CHR(0), '\ufffd') AS {name}" for name in texts)
-        return f"SELECT * REPLACE ({shown}) FROM ({query})" if shown else query
-
     def _fetch(self, table: str, where: str = "") -> None:
-        import pyarrow as pa
-
-        schema = self.connection.execute(f"FROM raw.{table} LIMIT 0").to_arrow_table().schema
-        with self.postgres.cursor(name="fetching") as cursor:
-            cursor.itersize = _BATCH_ROWS
-            cursor.execute(f"SELECT {', '.join(schema.names)} FROM raw.{table} {where}")
-            while rows := cursor.fetchmany(_BATCH_ROWS):
-                columns = [
-                    pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), schema.types, strict=True)
-                ]
-                batch = pa.Table.from_arrays(columns, schema=schema)
-                self.connection.register("batch", batch)
-                self.connection.execute(f"INSERT INTO raw.{table} SELECT * FROM batch")
-                self.connection.unregister("batch")
+        query = f"SELECT {', '.join(self._columns(table))} FROM raw.{table} {where}"
+        self.connection.register("fetched", batches(self.postgres, query))
+        self.connection.execute(f"INSERT INTO raw.{table} FROM fetched")
+        self.connection.unregister("fetched")
 
 
 def is_ours(cursor: Any) -> bool:
@@ -116,10 +118,6 @@ def is_ours(cursor: Any) -> bool:
     cursor.execute("SELECT to_regclass('raw.loads') IS NOT NULL AND to_regclass('raw.rejected_rows') IS NOT NULL")
     (found,) = cursor.fetchone()
     return bool(found)
-
-
-# The schemas of the models, of SQLMesh's state and of what is loaded.
-SCHEMAS = ("raw", "staging", "marts", "reports", "reference", "sqlmesh")
 
 
 def refuse_foreign_schemas(cursor: Any) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engines.postgres.connection import failure, first_line, is_forbidden, is_lost, is_unknown_name, libraries, place
-from engines.protocol import QueryError, Row, UnknownNameError
+from engines.protocol import SCHEMAS, Contents, QueryError, Row, UnknownNameError
 from errors import WarehouseError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BATCH_ROWS = 50_000
 
 
 class PostgresReader:
@@ -46,6 +51,10 @@ class PostgresReader:
             cursor.execute("RELEASE SAVEPOINT before_query")
         return names, rows
 
+    def batches(self, query: str) -> pa.RecordBatchReader:
+        with self.explained():
+            return batches(self.connection, query)
+
     def tables(self) -> list[tuple[str, str]]:
         # The information schema would leave out what this user may not read.
         return [
@@ -71,6 +80,25 @@ class PostgresReader:
             """)
         )
 
+    def contents(self) -> Contents:
+        found: Contents = {}
+        ours = ", ".join(f"'{name}'" for name in SCHEMAS)
+        for schema, name, view in self.rows(f"""
+            SELECT nspname, relname, CASE relkind WHEN 'v' THEN MD5(pg_get_viewdef(pg_class.oid)) END
+            FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+            WHERE relkind IN ('r', 'v') AND SPLIT_PART(REGEXP_REPLACE(nspname, '^sqlmesh__', ''), '__', 1) IN ({ours})
+            ORDER BY 1, 2
+        """):
+            if view is not None:
+                found[f"{schema}.{name}"] = 0, view
+                continue
+            ((rows, digest),) = self.rows(
+                "SELECT COUNT(*), SUM(('x' || SUBSTR(MD5(t::TEXT), 1, 15))::BIT(60)::BIGINT) "
+                f'FROM "{schema}"."{name}" AS t'
+            )
+            found[f"{schema}.{name}"] = rows, str(digest or 0)
+        return found
+
     @contextmanager
     def explained(self) -> Iterator[None]:
         psycopg2, psycopg = libraries()
@@ -85,3 +113,45 @@ class PostgresReader:
 
     def cannot_answer(self, reason: Exception) -> WarehouseError:
         return WarehouseError(f"the {place()} cannot answer: {str(reason).splitlines()[0]}")
+
+
+def batches(connection: Any, query: str) -> pa.RecordBatchReader:
+    """The rows of a query of either library, as Arrow; they are fetched as they are read."""
+    import pyarrow as pa
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM ({query}) AS described LIMIT 0")
+        described = list(cursor.description)
+    schema = pa.schema([(column[0], _arrow_type(column)) for column in described])
+
+    def fetched() -> Iterator[pa.RecordBatch]:
+        with connection.cursor(name="fetching") as cursor:
+            cursor.itersize = _BATCH_ROWS
+            cursor.execute(query)
+            while rows := cursor.fetchmany(_BATCH_ROWS):
+                columns = zip(zip(*rows, strict=True), schema.types, strict=True)
+                yield pa.record_batch([pa.array(values, kind) for values, kind in columns], schema)
+
+    return pa.RecordBatchReader.from_batches(schema, fetched())
+
+
+def _arrow_type(column: Any) -> pa.DataType:
+    """The type of a column of a cursor's description, which has PostgreSQL's number of it."""
+    import pyarrow as pa
+
+    by_number = {
+        16: pa.bool_(),
+        20: pa.int64(),
+        23: pa.int32(),
+        25: pa.string(),
+        701: pa.float64(),
+        1043: pa.string(),
+        1082: pa.date32(),
+        1114: pa.timestamp("us"),
+    }
+    name, number, _, _, precision, scale, _ = column
+    if number == 1700:
+        return pa.decimal128(precision, scale)
+    if number not in by_number:
+        raise QueryError(f"the column {name} is of a type that is not read")
+    return by_number[number]

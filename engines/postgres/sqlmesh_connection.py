@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from pydantic import PrivateAttr
 from sqlmesh.core.config import PostgresConnectionConfig
+from sqlmesh.core.engine_adapter import create_engine_adapter
 from sqlmesh.core.engine_adapter.base import EngineAdapter
 
 from engines.postgres.connection import connect, libraries, parameters
@@ -23,20 +23,6 @@ class SharedConnection(PostgresConnectionConfig):
     _wait_seconds: float | None = PrivateAttr(None)
     _adapter: EngineAdapter | None = PrivateAttr(None)
 
-    @property
-    def _connection_factory(self) -> Callable[..., Any]:
-        psycopg2, _ = libraries()
-
-        def opened(**_: Any) -> Any:
-            connection = connect(psycopg2)
-            if self._wait_seconds is not None:
-                with connection.cursor() as cursor:
-                    lock_for_sqlmesh(cursor, self._wait_seconds, lambda line: print(line, file=sys.stderr))
-                connection.commit()
-            return connection
-
-        return opened
-
     def lock_each(self, wait_seconds: float) -> None:
         """Have each connection wait for a refresh to end, and keep the next one out."""
         self._wait_seconds = wait_seconds
@@ -48,7 +34,23 @@ class SharedConnection(PostgresConnectionConfig):
     def create_engine_adapter(
         self, register_comments_override: bool = False, concurrent_tasks: int | None = None
     ) -> EngineAdapter:
-        return self._adapter or super().create_engine_adapter(register_comments_override, concurrent_tasks)
+        return self._adapter or create_engine_adapter(
+            self._open,
+            self.DIALECT,
+            multithreaded=(concurrent_tasks or self.concurrent_tasks) > 1,
+            default_catalog=self.get_catalog(),
+            register_comments=register_comments_override or self.register_comments,
+            pre_ping=self.pre_ping,
+        )
+
+    def _open(self) -> Any:
+        psycopg2, _ = libraries()
+        connection = connect(psycopg2)
+        if self._wait_seconds is not None:
+            with connection.cursor() as cursor:
+                lock_for_sqlmesh(cursor, self._wait_seconds, lambda line: print(line, file=sys.stderr))
+            connection.commit()
+        return connection
 
 
 def connection_config() -> SharedConnection:

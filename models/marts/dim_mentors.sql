@@ -132,4 +132,6 @@ SELECT
   load_id::BIGINT AS load_id
 FROM changes
 WHERE
-  NOT is_deleted AND effective_at < '9999-12-31'::TIMESTAMP
+  NOT is_deleted AND effective_at < '9999-12-31'::TIMESTAMP;
+
+@planned_well()

@@ -133,4 +133,6 @@ SELECT
   load_id::BIGINT AS load_id
 FROM changes
 WHERE
-  effective_at < '9999-12-31'::TIMESTAMP
+  effective_at < '9999-12-31'::TIMESTAMP;
+
+@planned_well()

@@ -213,4 +213,6 @@ LEFT JOIN properties AS cancellations
   ON cancellations.event_type = 'booking_cancelled'
   AND outcomes.user_id = cancellations.user_id
   AND outcomes.mentor_id = cancellations.mentor_id
-  AND outcomes.cancelled_at = cancellations.occurred_at
+  AND outcomes.cancelled_at = cancellations.occurred_at;
+
+@planned_well(last_event_at, load_id)

@@ -188,4 +188,6 @@ FROM completed
 LEFT JOIN bookings
   ON completed.user_id = bookings.user_id
   AND completed.mentor_id = bookings.mentor_id
-  AND completed.started_at = bookings.started_at
+  AND completed.started_at = bookings.started_at;
+
+@planned_well(last_event_at, load_id)

@@ -82,7 +82,7 @@ def test_bad_input(case: Case, good_warehouse: Path, tmp_path: Path) -> None:
         assert of_file.rows_read == count_rows(folder / case.file)
     assert of_file.notes == case.notes
     rejected = [row for row in rejected_rows(load_settings(warehouse=warehouse)) if row[1] == str(of_file.file)]
-    assert [(position, reason) for _, _, position, reason, _ in rejected] == [
+    assert [(position, reason) for _, _, position, reason, *_ in rejected] == [
         (position, fate)
         for position, fate in enumerate(case.fates, start=1)
         if fate not in ("loaded", "known", "duplicate")
@@ -91,7 +91,7 @@ def test_bad_input(case: Case, good_warehouse: Path, tmp_path: Path) -> None:
         (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode()
         for path in [folder / case.file]
     )
-    assert all(raw_text and raw_text in text for *_, raw_text in rejected)
+    assert all(raw_text and raw_text in text for _, _, _, _, raw_text, *_ in rejected)
     if case.stored:
         query, rows = case.stored
         with duckdb.connect(str(warehouse), read_only=True) as connection:

@@ -193,11 +193,11 @@ def check(place: Path, name: str, content: bytes) -> None:
     if name.endswith(".csv"):
         raw_texts = [raw_text for raw_text, _ in records(io.StringIO(text, newline=""))][1:]
         assert load.rows_read == len(raw_texts)
-        assert [raw_texts[position - 1] for _, _, position, _, _ in rejected] == [row[4] for row in rejected]
+        assert [raw_texts[position - 1] for _, _, position, *_ in rejected] == [row[4] for row in rejected]
     else:
         read = values(text, name)
         assert load.rows_read == len(read)
-        for _, _, position, _, raw_text in rejected:
+        for _, _, position, _, raw_text, *_ in rejected:
             assert repr(json.loads(raw_text)) == repr(read[position - 1])
 
 

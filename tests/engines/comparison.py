@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from decimal import Decimal
 from typing import Any
@@ -21,3 +22,15 @@ def assert_same_rows(name: str, found: list[tuple], expected: list[tuple]) -> No
     for one, other in zip(found, expected, strict=True):
         assert len(one) == len(other)
         assert all(map(is_same, one, other)), (name, one, other)
+
+
+def comparable(text: str) -> str:
+    """An answer, or the plan of a test, as JSON, without the gateway's name and what depends on the clock."""
+    document = json.loads(text)
+    document["parameters"].pop("gateway")
+    document["parameters"].pop("answered_at")
+    if freshness := document.get("freshness"):
+        freshness.pop("age_hours")
+        for file in freshness["files"]:
+            file.pop("last_new_row")
+    return json.dumps(document, indent=2)

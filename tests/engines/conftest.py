@@ -81,28 +81,39 @@ def postgres() -> Iterator[Postgres]:
         server.cleanup()
 
 
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A Spark session with two threads of this machine, its tables in a folder of the tests."""
+# Little data: no time is to be lost by dealing it out, nor by compiling what runs once.
+QUICK_SPARK = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.memory": "1g",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.default.parallelism": "1",
+    "spark.sql.adaptive.enabled": "false",
+}
+
+
+def require_spark() -> None:
+    """PySpark and Java are there, or the tests are skipped."""
     required("pyspark")
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         unavailable("Spark needs Java, and there is no java on the PATH")
+
+
+# The tests of a module: one JVM has one session at a time, and those of the gateway start their own.
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Spark session with two threads of this machine, its tables in a folder of the tests."""
+    require_spark()
     from pyspark.sql import SparkSession
 
     folder = tmp_path_factory.mktemp("spark")
-    settings = {
+    settings = QUICK_SPARK | {
         "spark.sql.warehouse.dir": str(folder / "tables"),
         "spark.sql.session.timeZone": "UTC",
-        # Little data: no time is to be lost by dealing it out, nor by compiling what runs once.
-        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.sql.shuffle.partitions": "1",
-        "spark.default.parallelism": "1",
-        "spark.sql.adaptive.enabled": "false",
+        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC {QUICK_SPARK['spark.driver.extraJavaOptions']}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.driver.memory": "1g",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.log.level": "ERROR",

@@ -11,7 +11,8 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.metrics.marts import COLUMNS, UNKNOWN, schema_of
+from analysis.metrics.classes import UNKNOWN
+from analysis.metrics.marts import COLUMNS, schema_of
 from tests.bare_sqlmesh import Warehouse
 from tests.test_metrics import BASES, MENTOR_IDS, OPEN, STEPS
 

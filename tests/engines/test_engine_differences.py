@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 from sqlmesh.core.macros import MacroEvaluator
 
-from macros.engine_differences import in_byte_order, later
+from macros.engine_differences import in_byte_order, later, planned_well, text_for_key
 from macros.surrogate_key import sha256_key
 from macros.timestamps import utc_timestamp
 from tests import reference
@@ -118,3 +118,24 @@ def test_times_are_read_as_python_reads_them(run, evaluator):
     # Nothing is trimmed here, which a space at the end shows.
     assert dict(rows) == {text: reference.utc_time(text) for text in texts}
     assert any(moment for _, moment in rows)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "spark", "snowflake", "bigquery"])
+def test_no_other_engine_is_told_what_postgresql_is_told_of_a_table(engine):
+    evaluator = MacroEvaluator(dialect="duckdb")
+    evaluator.locals["engine_adapter"] = SimpleNamespace(dialect=engine)
+    assert planned_well(evaluator, exp.column("load_id")) == []
+
+
+def test_the_text_of_a_time_on_snowflake_is_that_of_duckdb():
+    """Snowflake is told to write six digits of a second; see SESSION in engines/snowflake/connection.py."""
+    evaluator = MacroEvaluator(dialect="duckdb")
+    evaluator.locals["engine_adapter"] = SimpleNamespace(dialect="snowflake, normalization_strategy = case_sensitive")
+    moments = [datetime(2023, 1, 2), datetime(2023, 1, 2, 10, 20, 30, 500000), datetime(2023, 1, 2, 3, 4, 5, 10)]
+    texts = {f"{moment:%Y-%m-%d %H:%M:%S.%f}": f"CAST(TIMESTAMP '{moment}' AS TEXT)" for moment in moments}
+    texts |= {text: f"'{text}'" for text in ("100", "12.5000", "M-10.000000", "2023-01-02", "")}
+    with duckdb.connect() as connection:
+        for text, expected in texts.items():
+            written = text_for_key(evaluator, f"'{text}'")
+            found = connection.execute(f"SELECT {written}, {expected}").fetchone()
+            assert found[0] == found[1], text

@@ -19,7 +19,12 @@ from analysis.metrics.definitions import METRICS
 from analysis.metrics.marts import Marts, latest_event, latest_marts, mart, marts_at, newest_load
 from analysis.metrics.mentors import hourly_rates
 from analysis.metrics.rebooking import session_visits, user_outcomes, with_tier
-from analysis.metrics.reliability import unknown_counts
+from analysis.metrics.reliability import (
+    property_counts,
+    requested_duration_quantiles,
+    session_counts,
+    unknown_counts,
+)
 from tests import test_metrics, test_session_metrics
 from tests.engines.comparison import assert_same_rows
 from tests.engines.marts import connected, marts_of
@@ -32,6 +37,7 @@ EARLIER_DAYS = 40
 _SUBQUERY = "ScalarSubquery"
 POLARS_CANNOT = {
     "first requests": "WindowFunction",
+    "by approach": "WindowFunction",
     "sessions: double bookings": "Only equality join predicates",
     "latest event": _SUBQUERY,
     "newest load": _SUBQUERY,
@@ -119,6 +125,17 @@ def test_an_engine_counts_what_duckdb_counts(engine, connection, marts, expected
                     rows_of(connection, metric)
             else:
                 assert_same_rows(name, rows_of(connection, metric), expected[name])
+
+
+def test_of_no_rows_there_are_0(engine, connection, subtests):
+    sessions, bookings = (connection.table(name).filter(False) for name in ("fct_sessions", "fct_bookings"))
+    for metric in (
+        session_counts(sessions, datetime(2023, 4, 2), 24),
+        property_counts(bookings, sessions),
+        requested_duration_quantiles(bookings, sessions).drop("requested_median", "actual_median"),
+    ):
+        with subtests.test(", ".join(metric.columns)):
+            assert rows_of(connection, metric) == [(0,) * len(metric.columns)]
 
 
 def test_the_marts_have_something_to_count(expected):

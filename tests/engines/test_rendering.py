@@ -44,3 +44,12 @@ def test_keys_are_hexadecimal_text_where_hashes_are_bytes(texts):
 def test_no_query_filters_by_qualify(texts):
     """Written as a subquery for PostgreSQL and Spark, its condition would still name the tables inside that."""
     assert not any("QUALIFY" in text.upper() for text in texts["duckdb"])
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_condition_has_a_star(texts, dialect):
+    """That is what sqlglot makes of COUNT(*) FILTER for engines without one; it can be read, and no engine takes it."""
+    parsed = [sqlglot.parse_one(text, dialect=dialect) for text in texts[dialect]]
+    assert not [
+        query.sql(dialect) for query in parsed for star in query.find_all(exp.Star) if star.find_ancestor(exp.If)
+    ]

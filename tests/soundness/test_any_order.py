@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -193,6 +194,11 @@ class AnyOrder(RuleBasedStateMachine):
             if not environment.is_behind:
                 assert environment.as_of == reference.latest_event(self.bare.events())
                 assert self._outcomes(name) == self._expected_outcomes(name, built, expected["mentors"])
+            if environment.reports_say_now:
+                from_reports, from_facts = (
+                    self.bare.answer(stands) for stands in (environment, replace(environment, reports_say_now=False))
+                )
+                assert from_reports == from_facts
 
     def _versions(self, environment: str, source: str) -> list[tuple]:
         columns = {"mentors": "mentor_id, tier, hourly_rate", "users": "user_id, company_id, signup_date, status"}

@@ -80,7 +80,9 @@ def field(group: str, name: str, column: str, value: str, fate: str, stored: obj
     text = "{" + ", ".join(f'"{name}": {text}' for name, text in row.items()) + "}"
     column = "occurred_at" if column == "timestamp" else column
     query = f"SELECT CAST({column} AS VARCHAR) FROM raw.booking_events WHERE event_id <> 'e1'"
-    return events(group, name, text, fates=(fate,), stored=(query, [] if stored is None else [(stored,)]))
+    notes = (f"event types that are not known: {json.loads(value)} (1)",) if fate == "unknown_event_type" else ()
+    rows = [] if stored is None else [(stored,)]
+    return events(group, name, text, fates=(fate,), stored=(query, rows), notes=notes)
 
 
 def refused(file: str, reason: str) -> str:

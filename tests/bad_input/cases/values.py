@@ -350,6 +350,7 @@ INJECTIONS = [
             event(text, mentor_id=text, cancellation_reason=text),
             *(event("a", **{name: text}) for name in ("user_id", "timestamp", "event_type")),
             fates=("loaded", "invalid_user_id", "invalid_timestamp", "unknown_event_type"),
+            notes=(f"event types that are not known: {shown(text.lower())} (1)",),
             stored=(
                 "SELECT event_id, mentor_id, cancellation_reason FROM raw.booking_events WHERE event_id <> 'e1'",
                 [(text, text, text)],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from command_options import absolute
+from commands.options import absolute
 from settings import Settings
 
 
