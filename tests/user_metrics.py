@@ -30,7 +30,7 @@ from analysis.metrics.reliability import (
     reliability_counts,
     weekly_counts,
 )
-from analysis.metrics.sensitivity import counts_by_approach, other_approaches, variant_counts, with_both_tiers
+from analysis.metrics.sensitivity import variant_counts, visits_by_approach, with_both_tiers
 from analysis.metrics.time_to_rebooking import return_counts
 from analysis.metrics.trial import dealt_outcomes, new_users_by_week
 
@@ -56,9 +56,11 @@ def metrics_of(marts: Marts) -> dict[str, Table]:
     outcomes = with_tier(
         tiered(session_visits(sessions), WINDOW), mentors, "at_session", "first_at", column="other_tier"
     )
+    visits = visits_by_approach(sessions, bookings, users)
+    by_approach = with_both_tiers(user_outcomes(visits, WINDOW, as_of, "approach"), mentors, "current")
     unlimited = tiered(session_visits(sessions), None)
     booked = booking_outcomes(with_tier(bookings, mentors, "current", "requested_at"), as_of, NO_SHOW_DAYS, ORPHAN_DAYS)
-    expressions = {
+    return {
         "outcomes": outcomes,
         "without a limit": rebooking_counts(unlimited),
         "returns": return_counts(outcomes, as_of),
@@ -75,15 +77,7 @@ def metrics_of(marts: Marts) -> dict[str, Table]:
         "intent": intent_counts(outcomes, user_intents(outcomes, bookings, WINDOW)),
         "same mentor": same_mentor_counts(outcomes, sessions),
         "follow-ups": follow_up_counts(outcomes, user_intents(outcomes, bookings, WINDOW), sessions),
-        "by approach": counts_by_approach(
-            {"sessions": outcomes}
-            | {
-                name: with_both_tiers(user_outcomes(visits, WINDOW, as_of), mentors, "current")
-                for name, visits in other_approaches(sessions, bookings, users).items()
-            },
-            users,
-            list(WINDOWS),
-        ),
+        "by approach": variant_counts(by_approach, users, list(WINDOWS), "approach"),
         "without a limit after all": rebooking_counts(in_window(outcomes, None, as_of)),
         "reliability": reliability_counts(booked),
         "weeks": weekly_counts(booked, as_of, NO_SHOW_DAYS, ORPHAN_DAYS),
@@ -92,6 +86,3 @@ def metrics_of(marts: Marts) -> dict[str, Table]:
         "notices": notice_counts(booked),
         "origins": cancellation_origins(booked),
     }
-    for name, visits in other_approaches(sessions, bookings, users).items():
-        expressions[name] = rebooking_counts(tiered(visits, WINDOW))
-    return expressions

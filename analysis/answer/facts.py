@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import Any
 
-import ibis
 import numpy as np
 from ibis.expr.types import Table
 
@@ -17,6 +16,7 @@ from analysis.answer.schema.explanations import StratifiedBy
 from analysis.answer.sensitivity import other_windows
 from analysis.answer.tiers import Row
 from analysis.metrics.balance import balance_counts
+from analysis.metrics.classes import OTHER_APPROACHES
 from analysis.metrics.cohorts import cohort_counts
 from analysis.metrics.confounding import stratum_counts, with_company, with_month
 from analysis.metrics.intent import follow_up_counts, user_intents
@@ -38,7 +38,7 @@ from analysis.metrics.reliability import (
     unknown_counts,
     weekly_counts,
 )
-from analysis.metrics.sensitivity import other_approaches, variant_counts, with_both_tiers
+from analysis.metrics.sensitivity import variant_counts, visits_by_approach, with_both_tiers
 from analysis.metrics.time_to_rebooking import return_counts
 from settings import Settings
 
@@ -145,23 +145,13 @@ class Facts:
         return fetched(variant_counts(self.outcomes, self.marts.users, other_windows(self.settings)))
 
     def by_approach(self) -> dict[str, list[Row]]:
-        """Rows of `rebooking_counts` by mentor and tier, for each of `other_approaches`."""
+        """Rows of `rebooking_counts` by mentor and tier, for each of `OTHER_APPROACHES`."""
         settings, marts = self.settings, self.marts
-        counts = {
-            name: rebooking_counts(
-                with_tier(
-                    user_outcomes(visits, settings.rebooking_window_days, marts.as_of),
-                    marts.mentors,
-                    settings.tier_attribution,
-                    "first_at",
-                ),
-                "mentor_id",
-                "tier",
-            )
-            for name, visits in other_approaches(marts.sessions, marts.bookings, marts.users).items()
-        }
-        rows = fetched(ibis.union(*(table.mutate(approach=ibis.literal(name)) for name, table in counts.items())))
-        return {name: [row for row in rows if row["approach"] == name] for name in counts}
+        visits = visits_by_approach(marts.sessions, marts.bookings, marts.users)
+        outcomes = user_outcomes(visits, settings.rebooking_window_days, marts.as_of, "approach")
+        tiered = with_tier(outcomes, marts.mentors, settings.tier_attribution, "first_at")
+        rows = fetched(rebooking_counts(tiered, "approach", "mentor_id", "tier"))
+        return {name: [row for row in rows if row["approach"] == name] for name in OTHER_APPROACHES}
 
     def by_stratum(self) -> dict[StratifiedBy, list[Row]]:
         """Rows of `stratum_counts` by company, month and size of the company."""

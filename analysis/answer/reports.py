@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from analysis.answer.tiers import Row
-from analysis.metrics.classes import WINDOWS
+from analysis.metrics.classes import OTHER_APPROACHES, WINDOWS
 
 _BECAME = ("attended", "missing_confirmations", "cancelled", "rescheduled", "no_show", "upcoming", "orphan", "open")
 _OUTCOMES = ("bookings", *_BECAME)
@@ -84,8 +84,7 @@ class Reports:
 
     def by_approach(self, tier_attribution: str) -> dict[str, list[Row]]:
         return {
-            name: [_attributed(row, tier_attribution) for row in self._by_mentor[name]]
-            for name in ("bookings", "first requests", "recorded sessions")
+            name: [_attributed(row, tier_attribution) for row in self._by_mentor[name]] for name in OTHER_APPROACHES
         }
 
 

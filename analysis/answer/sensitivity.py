@@ -24,7 +24,7 @@ def sensitivity_section(by_session: list[Row], by_approach: dict[str, list[Row]]
 
     Args:
         by_session: rows of `variant_counts`.
-        by_approach: rows of `rebooking_counts`, by mentor and tier, for each of `other_approaches`.
+        by_approach: rows of `rebooking_counts`, by mentor and tier, for each of `OTHER_APPROACHES`.
     """
     other = ATTRIBUTION_NAMES[OTHER_ATTRIBUTION[settings.tier_attribution]]
     plain = ("tier", "users", "rebooked")

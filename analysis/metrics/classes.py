@@ -5,6 +5,8 @@ from __future__ import annotations
 # The member of a text attribute that a source leaves empty.
 UNKNOWN = "unknown"
 OTHER_ATTRIBUTION = {"current": "at_session", "at_session": "current"}
+# What may count as a visit besides a session.
+OTHER_APPROACHES = ("bookings", "first requests", "recorded sessions")
 # Windows of rebooking that are tried besides the one asked for, in days.
 WINDOWS = (7, 14, 30, 60, 90)
 LEAD_TIMES = ("under 1 hour", "1 to 24 hours", "1 to 3 days", "over 3 days")

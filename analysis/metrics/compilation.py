@@ -8,6 +8,7 @@ import ibis
 import sqlglot
 from ibis.expr.types import Table
 from sqlglot import exp
+from sqlglot.optimizer.eliminate_subqueries import eliminate_subqueries
 
 
 def sql_for_engine(expression: Table, evaluator: Any) -> exp.Expr:
@@ -20,4 +21,5 @@ def sql_for_engine(expression: Table, evaluator: Any) -> exp.Expr:
     # What may follow are settings of the dialect.
     dialect = adapter.dialect.split(",")[0] if adapter else "duckdb"
     names_of_ibis = {"spark": "pyspark"}
-    return sqlglot.parse_one(ibis.to_sql(expression, dialect=names_of_ibis.get(dialect, dialect)), dialect=dialect)
+    query = sqlglot.parse_one(ibis.to_sql(expression, dialect=names_of_ibis.get(dialect, dialect)), dialect=dialect)
+    return eliminate_subqueries(query)

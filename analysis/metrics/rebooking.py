@@ -17,11 +17,14 @@ def session_visits(sessions: Table) -> Table:
     return sessions.select("user_id", "mentor_id", visit_id="session_id", visited_at="started_at")
 
 
-def booking_visits(bookings: Table, users: Table) -> Table:
-    """Second approach: one row per booking of a known user that was not cancelled, shaped like `session_visits`."""
+def booking_visits(bookings: Table, users: Table, *columns: str) -> Table:
+    """Second approach: one row per booking of a known user that was not cancelled, shaped like `session_visits`.
+
+    With `columns`, these of `bookings` as well.
+    """
     kept = bookings.filter(bookings.booking_status != "cancelled")
-    kept = kept.semi_join(users, "user_id")
-    return kept.select("user_id", "mentor_id", visit_id="booking_id", visited_at="requested_at")
+    kept = kept.select("user_id", "mentor_id", *columns, visit_id="booking_id", visited_at="requested_at")
+    return kept.semi_join(users, "user_id")
 
 
 def within_window(moment: TimestampValue, first_at: TimestampValue, window_days: int | None) -> BooleanValue:
@@ -30,15 +33,16 @@ def within_window(moment: TimestampValue, first_at: TimestampValue, window_days:
     return later if window_days is None else later & (moment <= first_at + ibis.interval(days=window_days))
 
 
-def user_outcomes(visits: Table, window_days: int | None, as_of: Moment) -> Table:
+def user_outcomes(visits: Table, window_days: int | None, as_of: Moment, *keys: str) -> Table:
     """One row per user with a visit: `user_id, mentor_id, first_at, next_at, is_rebooked, is_mature`.
 
     The first visit is that by `(visited_at, visit_id)`; `next_at` is the first strictly later visit
     to any mentor. A user is mature when the whole window lies before `as_of`; with no limit nobody
-    ever is.
+    ever is. With `keys` one row per user and value of these columns of `visits`.
     """
-    timed = visits.join(visits.group_by("user_id").agg(first_at=visits.visited_at.min()), "user_id")
-    users = timed.group_by("user_id").agg(
+    by = ["user_id", *keys]
+    timed = visits.join(visits.group_by(by).agg(first_at=visits.visited_at.min()), by)
+    users = timed.group_by(by).agg(
         mentor_id=timed.mentor_id.argmin(timed.visit_id, where=timed.visited_at == timed.first_at),
         first_at=timed.first_at.min(),
         next_at=timed.visited_at.min(where=timed.visited_at > timed.first_at),

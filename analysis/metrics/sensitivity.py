@@ -5,32 +5,28 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import BooleanValue, Table
 
-from analysis.metrics.classes import OTHER_ATTRIBUTION
+from analysis.metrics.classes import OTHER_APPROACHES, OTHER_ATTRIBUTION
 from analysis.metrics.rebooking import booking_visits, session_visits, with_tier, within_window
 
 
-def first_requests(bookings: Table) -> Table:
-    """`bookings` without those that took the place of a rescheduled one: the same pair's next request after it.
+def visits_by_approach(sessions: Table, bookings: Table, users: Table) -> Table:
+    """One row per visit and each of `OTHER_APPROACHES` that counts it: as `session_visits`, with `approach`.
 
-    What was attended is kept all the same: a user's visit is one, however often it was put off.
+    `bookings`: of known users, not cancelled. `first requests`: these without those that took the place of a
+    rescheduled one, the same pair's next request after it; what was attended is kept all the same: a user's visit is
+    one, however often it was put off. `recorded sessions`: sessions with a recorded end.
     """
     pair = ibis.window(group_by=["user_id", "mentor_id"], order_by="requested_at")
-    ordered = bookings.mutate(replaces_another=ibis.coalesce(bookings.is_rescheduled.lag().over(pair), False))
-    kept = ordered.filter(~ordered.replaces_another | (ordered.booking_status == "attended"))
-    return kept.drop("replaces_another")
-
-
-def other_approaches(sessions: Table, bookings: Table, users: Table) -> dict[str, Table]:
-    """Visits as of `session_visits`, one row per visit, by what counts as one.
-
-    `bookings`: of known users, not cancelled. `first requests`: these as `first_requests` has them.
-    `recorded sessions`: sessions with a recorded end.
-    """
-    return {
-        "bookings": booking_visits(bookings, users),
-        "first requests": booking_visits(first_requests(bookings), users),
-        "recorded sessions": session_visits(sessions.filter(~sessions.is_duration_estimated)),
-    }
+    replaces_another = ibis.coalesce(bookings.is_rescheduled.lag().over(pair), False)
+    is_first = ~replaces_another | (bookings.booking_status == "attended")
+    booked = booking_visits(bookings.mutate(is_first=is_first), users, "is_first")
+    visits = (
+        booked.drop("is_first"),
+        booked.filter(booked.is_first).drop("is_first"),
+        session_visits(sessions.filter(~sessions.is_duration_estimated)),
+    )
+    named = zip(OTHER_APPROACHES, visits, strict=True)
+    return ibis.union(*(of_approach.mutate(approach=ibis.literal(name)) for name, of_approach in named))
 
 
 def with_both_tiers(outcomes: Table, mentors: Table, tier_attribution: str) -> Table:
@@ -39,18 +35,10 @@ def with_both_tiers(outcomes: Table, mentors: Table, tier_attribution: str) -> T
     return with_tier(tiered, mentors, OTHER_ATTRIBUTION[tier_attribution], "first_at", "other_tier")
 
 
-def counts_by_approach(outcomes: dict[str, Table], users: Table, windows: list[int]) -> Table:
-    """`variant_counts` of the outcomes of several approaches in one table, with the name of each as `approach`."""
-    return ibis.union(
-        *(
-            variant_counts(of_approach, users, windows).mutate(approach=ibis.literal(name))
-            for name, of_approach in outcomes.items()
-        )
-    )
-
-
-def variant_counts(outcomes: Table, users: Table, windows: list[int]) -> Table:
+def variant_counts(outcomes: Table, users: Table, windows: list[int], *keys: str) -> Table:
     """One row per mentor, tier and other tier: counts of users and of those who rebooked, variant by variant.
+
+    With `keys` one row per mentor, tier, other tier and value of these columns of `outcomes`.
 
     `outcomes` carry `tier` and `other_tier`, the tier by the other attribution; either may be null.
     Columns `users, rebooked, mature_users, mature_rebooked, may_yet_rebook`; `kept_users, kept_rebooked`, of users
@@ -63,7 +51,7 @@ def variant_counts(outcomes: Table, users: Table, windows: list[int]) -> Table:
         # Spark makes null of a count whose condition is null in every row.
         return ibis.coalesce(within_window(joined.next_at, joined.first_at, days), False)
 
-    return joined.group_by("mentor_id", "tier", "other_tier").agg(
+    return joined.group_by(*keys, "mentor_id", "tier", "other_tier").agg(
         users=joined.count(),
         rebooked=joined.count(where=joined.is_rebooked),
         mature_users=joined.count(where=joined.is_mature),

@@ -1,5 +1,6 @@
 """Rebooking by mentor, counted in every way that the answer compares; the SQL comes from `analysis`."""
 
+import ibis
 from sqlglot import exp
 from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
@@ -7,8 +8,8 @@ from sqlmesh.core.macros import MacroEvaluator
 from analysis.metrics.classes import WINDOWS
 from analysis.metrics.compilation import sql_for_engine
 from analysis.metrics.marts import latest_marts, mart, newest_load
-from analysis.metrics.rebooking import user_outcomes, with_tier
-from analysis.metrics.sensitivity import counts_by_approach, other_approaches, with_both_tiers
+from analysis.metrics.rebooking import user_outcomes
+from analysis.metrics.sensitivity import variant_counts, visits_by_approach, with_both_tiers
 
 
 @model(
@@ -68,12 +69,9 @@ from analysis.metrics.sensitivity import counts_by_approach, other_approaches, w
 def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     window_days = evaluator.var("rebooking_window_days")
     marts = latest_marts(mart)
-    outcomes = {
-        "sessions": with_tier(mart("rpt_user_outcomes"), marts.mentors, "at_session", "first_at", "other_tier"),
-        **{
-            name: with_both_tiers(user_outcomes(visits, window_days, marts.as_of), marts.mentors, "current")
-            for name, visits in other_approaches(marts.sessions, marts.bookings, marts.users).items()
-        },
-    }
-    counts = counts_by_approach(outcomes, marts.users, list(WINDOWS)).relocate("approach")
+    by_session = mart("rpt_user_outcomes").drop("tier", "load_id").mutate(approach=ibis.literal("sessions"))
+    visits = visits_by_approach(marts.sessions, marts.bookings, marts.users)
+    by_other = user_outcomes(visits, window_days, marts.as_of, "approach").select(by_session.columns)
+    outcomes = with_both_tiers(by_session.union(by_other), marts.mentors, "current")
+    counts = variant_counts(outcomes, marts.users, list(WINDOWS), "approach")
     return sql_for_engine(counts.mutate(load_id=newest_load(mart)), evaluator)

@@ -36,7 +36,6 @@ EARLIER_DAYS = 40
 # whatever reads it, so that a report is one query.
 _SUBQUERY = "ScalarSubquery"
 POLARS_CANNOT = {
-    "first requests": "WindowFunction",
     "by approach": "WindowFunction",
     "sessions: double bookings": "Only equality join predicates",
     "latest event": _SUBQUERY,
