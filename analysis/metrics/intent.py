@@ -13,7 +13,8 @@ def user_intents(outcomes: Table, bookings: Table, window_days: int | None) -> T
 
     Columns `user_id, attended, is_lost`: one of those requests was attended, whenever; all of them were cancelled.
     """
-    requests = bookings.join(outcomes.select("user_id", "first_at"), "user_id")
+    asked = bookings.select("user_id", "requested_at", "booking_status")
+    requests = asked.join(outcomes.select("user_id", "first_at"), "user_id")
     requests = requests.filter(within_window(requests.requested_at, requests.first_at, window_days))
     counted = requests.group_by("user_id").agg(
         requests=requests.count(),

@@ -136,7 +136,7 @@ def latest_marts(table: Callable[[str], Table], as_of: Moment | None = None) -> 
 
     def held(name: str) -> tuple[Table, Moment]:
         versions = held_now(table(name))
-        return versions, ibis.greatest(latest, versions.loaded_at.max().as_scalar())
+        return versions, ibis.greatest(latest, versions.select("loaded_at").loaded_at.max().as_scalar())
 
     return Marts(
         latest,

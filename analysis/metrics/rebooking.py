@@ -70,11 +70,11 @@ def with_tier(rows: Table, mentors: Table, tier_attribution: str, moment: str, c
     """
     if tier_attribution == "current":
         tiers = current_tiers(mentors)
-        return rows.left_join(tiers.select("mentor_id", **{column: tiers.tier}), "mentor_id").drop("mentor_id_right")
+        return rows.left_join(tiers, "mentor_id").select(*rows.columns, **{column: tiers.tier})
     begun = rows.select("mentor_id", moment).distinct().join(mentors, "mentor_id")
     begun = begun.filter(begun.valid_from <= begun[moment])
     held = begun.group_by("mentor_id", moment).agg(**{column: begun.tier.argmax(begun.valid_from)})
-    return rows.left_join(held, ["mentor_id", moment]).drop("mentor_id_right", f"{moment}_right")
+    return rows.left_join(held, ["mentor_id", moment]).select(*rows.columns, column)
 
 
 def rebooking_counts(outcomes: Table, *keys: str) -> Table:

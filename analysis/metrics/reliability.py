@@ -304,12 +304,14 @@ def event_counts(events: Table, users: Table, mentors: Table, as_of: Moment) -> 
     since = (
         (events.occurred_at + ibis.interval(days=7 * (weeks + 1)) > as_of, weeks) for weeks in range(WEEKS_BEFORE + 1)
     )
-    timed = events.mutate(
-        weeks_before=ibis.cases((events.occurred_at > as_of, LATER), *since, else_=OLDER_THAN_WEEKS).cast("int64")
+    timed = events.select(
+        *("user_id", "mentor_id", "load_id", "event_type", "occurred_at"),
+        weeks_before=ibis.cases((events.occurred_at > as_of, LATER), *since, else_=OLDER_THAN_WEEKS).cast("int64"),
     )
     known_users = users.select("user_id", has_user=ibis.literal(True))
     known_mentors = mentors.select("mentor_id", has_mentor=ibis.literal(True)).distinct()
-    joined = timed.left_join(known_users, "user_id").drop("user_id_right").left_join(known_mentors, "mentor_id")
+    joined = timed.left_join(known_users, "user_id").left_join(known_mentors, "mentor_id")
+    joined = joined.select("load_id", "event_type", "occurred_at", "weeks_before", "has_user", "has_mentor")
     counted = joined.group_by("load_id", "event_type", "weeks_before").agg(
         events=joined.count(),
         at_midnight=joined.count(where=joined.occurred_at == joined.occurred_at.truncate("D")),

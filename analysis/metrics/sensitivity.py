@@ -20,9 +20,10 @@ def visits_by_approach(sessions: Table, bookings: Table, users: Table) -> Table:
     replaces_another = ibis.coalesce(bookings.is_rescheduled.lag().over(pair), False)
     is_first = ~replaces_another | (bookings.booking_status == "attended")
     booked = booking_visits(bookings.mutate(is_first=is_first), users, "is_first")
+    visit = ("user_id", "mentor_id", "visit_id", "visited_at")
     visits = (
-        booked.drop("is_first"),
-        booked.filter(booked.is_first).drop("is_first"),
+        booked.select(*visit),
+        booked.filter(booked.is_first).select(*visit),
         session_visits(sessions.filter(~sessions.is_duration_estimated)),
     )
     named = zip(OTHER_APPROACHES, visits, strict=True)
