@@ -266,7 +266,11 @@ class Engine(Protocol):
         """
 
     def copies(self, settings: Settings) -> list[Path]:
-        """The files beside the published state that hold an earlier or a half-built one."""
+        """The files beside the published state that hold an earlier or a half-built one.
+
+        Raises:
+            WarehouseError: what holds one is no file, and is out of reach.
+        """
 
     def discard(self) -> None:
         """Throw away what this process has not published; for a process about to end."""

@@ -64,6 +64,7 @@ def find(settings: Settings, user_id: int) -> Proof:
         WarehouseError: there is no warehouse, or nothing was loaded into it.
     """
     engine = engine_of(settings)
+    engine.copies(settings)
     with engine.reading(settings) as reader:
         emails = emails_of(reader, user_id)
         places = search(reader, user_id, emails)
@@ -80,6 +81,8 @@ def forget(run: Run, user_id: int, say: Say, on_step: Say) -> Proof:
     """
     settings = run.settings
     engine = engine_of(settings)
+    # Where these are out of reach nothing is begun.
+    engine.copies(settings)
     with engine.writing(settings, say, begin_publishing) as state:
         on_step("searching")
         with state.reading() as reader:

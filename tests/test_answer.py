@@ -251,14 +251,21 @@ def test_wrong_use_is_told_in_one_line(warehouse, options, message):
 
 
 def test_an_environment_of_earlier_models_is_refused_in_one_line(published):
-    with duckdb.connect(str(published)) as connection:
-        connection.execute("CREATE TABLE older AS SELECT * EXCLUDE (agreed_start_at) FROM marts.fct_bookings")
-        connection.execute("CREATE OR REPLACE VIEW marts.fct_bookings AS FROM main.older")
-    result = run(published, "answer", exit_code=1)
-    assert result.stderr == (
-        "error: the environment prod was built by other models than these (marts.fct_bookings has no agreed_start_at); "
-        "run: sqlmesh plan\n"
-    )
+    # What no report was built for is counted from the facts.
+    earlier = ("--as-of", "2023-02-02T10:00:00Z")
+    for table, column, asked in (
+        ("rpt_reliability_by_tier", "no_show", ()),
+        ("fct_bookings", "agreed_start_at", earlier),
+    ):
+        with duckdb.connect(str(published)) as connection:
+            name = f"{schema_of(table)}.{table}"
+            connection.execute(f"CREATE TABLE older_{column} AS SELECT * EXCLUDE ({column}) FROM {name}")
+            connection.execute(f"CREATE OR REPLACE VIEW {name} AS FROM main.older_{column}")
+        told = run(published, "answer", *asked, exit_code=1).stderr
+        assert told.startswith("error: the environment prod was built by other models than these (")
+        assert column in told
+        assert told.endswith("); run: sqlmesh plan\n")
+        assert told.count("\n") == 1
 
 
 def test_report_models_say_what_the_answer_says(data_folder, warehouse):

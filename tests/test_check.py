@@ -112,13 +112,15 @@ def test_the_real_files_would_be_loaded(real_data):
     assert sum(file.rows_rejected or 0 for file in found.files) == 0
 
 
-def test_no_warehouse_is_touched_and_no_run_is_logged(warehouse, logs, monkeypatch):
+def test_no_warehouse_is_touched_and_no_run_is_logged(warehouse, logs, monkeypatch, tmp_path):
     monkeypatch.setenv("MENTOR_WAREHOUSE", str(warehouse))
-    before = set(Path(tempfile.gettempdir()).glob("mentor-analytics-*"))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     check(str(SAMPLE))
     assert not warehouse.exists()
     assert not logs.exists()
-    assert set(Path(tempfile.gettempdir()).glob("mentor-analytics-*")) <= before
+    assert not list(scratch.iterdir())
 
 
 def test_a_folder_that_would_not_be_loaded_exits_with_1_and_says_all_that_stands_against_it(data_folder):

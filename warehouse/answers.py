@@ -14,7 +14,7 @@ from analysis.answer.schema.document import Answer
 from analysis.answer.schema.trial import TrialOutcome, TrialPlan
 from analysis.metrics.definitions import checksums
 from engines import engine_of
-from engines.protocol import QueryError, Reader
+from engines.protocol import QueryError, Reader, UnknownNameError
 from errors import SettingsError
 from settings import Settings
 from warehouse.environments import Environment, built_by_other_models, environment_names, read_environment, schema
@@ -155,7 +155,10 @@ def read_document(
 
         def report(name: str) -> list[dict[str, Any]]:
             columns = ", ".join(COLUMNS[name])
-            return reader.records(f"SELECT {columns} FROM {schema('reports', environment.name)}.{name}")
+            try:
+                return reader.records(f"SELECT {columns} FROM {schema('reports', environment.name)}.{name}")
+            except UnknownNameError as error:
+                raise built_by_other_models(environment.name, str(error)) from None
 
         changed_definitions = environment.changed_definitions(definitions)
         says_now = environment.reports_say_now and not changed_definitions

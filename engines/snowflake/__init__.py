@@ -70,7 +70,6 @@ class SnowflakeState:
         raise not_built("a backup", "Snowflake")
 
     def scrub(self) -> NoReturn:
-        # Time Travel and Fail-safe keep for days what was deleted, and no statement ends that.
         raise not_built("forgetting a person", "Snowflake")
 
 
@@ -132,8 +131,9 @@ class Snowflake:
     def save(self, settings: Settings, file: Path, say: Say) -> NoReturn:
         raise not_built("a backup", "Snowflake")
 
-    def copies(self, settings: Settings) -> list[Path]:
-        return []
+    def copies(self, settings: Settings) -> NoReturn:
+        # Time Travel and Fail-safe keep for days what was deleted, and no statement ends that.
+        raise not_built("forgetting a person", "Snowflake")
 
     def discard(self) -> None:
         """Nothing to do: the next writer of this host drops what a process has left that is gone."""

@@ -118,8 +118,8 @@ class Spark:
     def save(self, settings: Settings, file: Path, say: Say) -> NoReturn:
         raise not_built("a backup", "Spark")
 
-    def copies(self, settings: Settings) -> list[Path]:
-        return []
+    def copies(self, settings: Settings) -> NoReturn:
+        raise not_built("forgetting a person", "Spark")
 
     def discard(self) -> None:
         sets.discard()
