@@ -84,7 +84,7 @@ def draw(browser: Browser, warehouse: Path, folder: Path) -> None:
     """
     command = [*CLI, "--warehouse", str(warehouse)]
     answer = shown_on_a_terminal([*command, "answer"])
-    sentence = Text.from_ansi(answer.split("\n\n")[0]).plain.replace("\n", " ")
+    sentence = " ".join(Text.from_ansi(answer.split("\n\n")[0]).plain.split())
     with tempfile.TemporaryDirectory() as scratch:
         terminal, report = Path(scratch, "answer.html"), Path(scratch, "report.html")
         terminal.write_text(_terminal_page(answer), encoding="utf-8")
