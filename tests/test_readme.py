@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from settings import PROJECT_ROOT
+from ingest.contract import EVENTS, MENTORS, USERS
+from settings import PROJECT_ROOT, SAMPLE_DATA
 from tests.processes import typed
 from tests.project_copy import ProjectCopy
 
@@ -122,6 +123,14 @@ def test_the_commands_do_what_readme_says_one_after_the_other(project):
         assert re.search(PRINTS[command], printed, re.DOTALL), f"{line}\n{printed}"
         if command.endswith("answer --full"):
             assert printed.split("\n\n")[0].replace("\n", " ") == quoted_answer()
+
+
+def test_the_columns_are_those_that_a_file_must_have():
+    rows = re.findall(r"^\| `(\w+)\.\w+` \| (`.+`) \|$", README, re.MULTILINE)
+    assert [tuple(re.findall(r"\w+", columns)) for _, columns in rows] == [
+        contract.required for contract in (USERS, MENTORS, EVENTS)
+    ]
+    assert {name for name, _ in rows} == {path.stem for path in SAMPLE_DATA.iterdir()}
 
 
 @pytest.mark.parametrize(
