@@ -14,6 +14,7 @@ from tests.project_copy import ProjectCopy
 from tests.runbook.procedures import PROCEDURES
 
 PAGE = PROJECT_ROOT / "docs" / "runbook.md"
+FOUND = PROJECT_ROOT / ".cache" / "runbook.md"
 HEAD = """# Runbook
 
 What to do when. The commands were run as they stand, one procedure after the other in one folder, and printed what is
@@ -68,8 +69,9 @@ def main() -> None:
     if "--check" not in sys.argv:
         PAGE.write_text(found, encoding="utf-8")
     elif found != PAGE.read_text(encoding="utf-8"):
-        Path("runbook.md.now").write_text(found, encoding="utf-8")
-        sys.exit("docs/runbook.md is not what the commands print now; compare it with runbook.md.now")
+        FOUND.parent.mkdir(exist_ok=True)
+        FOUND.write_text(found, encoding="utf-8")
+        sys.exit("docs/runbook.md is not what the commands print now; compare it with .cache/runbook.md")
 
 
 if __name__ == "__main__":
