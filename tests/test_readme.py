@@ -107,7 +107,8 @@ def test_every_command_is_run_or_named_with_the_test_that_runs_it():
         assert f"def {name}(" in (PROJECT_ROOT / file).read_text(encoding="utf-8"), test
 
 
-def test_the_commands_do_what_readme_says_one_after_the_other(project):
+def test_the_commands_do_what_readme_says_one_after_the_other(project, monkeypatch):
+    monkeypatch.chdir(project.folder)
     between = [command for command in commands() if command in PRINTS and command not in (FIRST, LAST)]
     for command in [FIRST, *between, LAST]:
         line = re.sub("|".join(INSTEAD_OF), lambda found: INSTEAD_OF[found.group()], command)
