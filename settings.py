@@ -19,6 +19,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 PROJECT_ROOT = Path(__file__).resolve().parent
+SAMPLE_DATA = PROJECT_ROOT / "seeds" / "sample"
 IS_INSTALLED = not (PROJECT_ROOT / "pyproject.toml").is_file()
 # Where relative paths start, and settings of one's own lie: never among the files of an installed copy.
 WORK_FOLDER = Path.cwd() if IS_INSTALLED else PROJECT_ROOT
@@ -126,7 +127,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
     warehouse: Path = Path("warehouse.duckdb")
-    data: Path = PROJECT_ROOT / "seeds" / "sample"
+    data: Path = SAMPLE_DATA
     sources: Annotated[Path | None, BeforeValidator(_none_is_no_file)] = None
     gateway: Literal["duckdb", "postgres", "spark", "snowflake"] = "duckdb"
     lock_wait_seconds: NotNegative = 600

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from ingest.distributed import FileRows, UnreadableError, is_worth_it, load_even
 from ingest.forgotten import refuse_forgotten, text_to_keep
 from ingest.raw_tables import RAW_TABLES
 from ingest.reading import one_thread, read_rows
+from ingest.sample import note_on_sample
 from ingest.source_files import SourceFile
 from ingest.sources import EVENTS, Source, Sources
 from settings import Settings
@@ -108,6 +109,8 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
             if (source.name, file.checksum) not in checksums and not _is_unchanged(reader, source, file):
                 new.append(number)
                 checksums.add((source.name, file.checksum))
+        new_events = [number for number in new if sources[number][0].name == EVENTS.name]
+        on_sample = note_on_sample(reader, sources) if new_events else ""
         spread = _spread(raw, sources, new)
         # Read before the transaction: what is not committed yet DuckDB scans with one thread.
         notes: dict[int, list[str]] = {}
@@ -132,6 +135,9 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
                 found = dealt_out[number]
                 rows_read = sum(found.by_class.values())
                 loads.append(_account(connection, source, file, rows_read, found.by_class, found.notes(file)))
+        if on_sample:
+            first = loads[new_events[0]]
+            loads[new_events[0]] = replace(first, notes=(*first.notes, on_sample))
         return loads
 
 

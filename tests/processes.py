@@ -1,7 +1,9 @@
-"""Commands of the project in processes of their own that start at once.
+"""Commands of the project in processes of their own.
 
-They are forked from a process that has imported the libraries: importing SQLMesh takes longer than
-a refresh. Nothing of the project is imported there, so that each command runs the code of its folder.
+Those of `Command` start at once: they are forked from a process that has imported the libraries, since
+importing SQLMesh takes longer than a refresh. Nothing of the project is imported there, so that each command
+runs the code of its folder.
+Those of `typed` are run by a shell, as a page has them.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import subprocess
 import sys
 import tempfile
 import weakref
@@ -54,6 +57,25 @@ class Command:
         """What it printed, once it has ended."""
         self.wait()
         return self.printed()
+
+
+def typed(folder: Path, line: str, answers: str = "") -> subprocess.CompletedProcess[str]:
+    """A line as it would be typed in a folder, with this interpreter's commands; both streams are in `stdout`.
+
+    Args:
+        answers: what is typed when the command asks.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MENTOR_")}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "120", "NO_COLOR": "1"}
+    return subprocess.run(
+        ["bash", "-c", f"exec 2>&1; {line}"],
+        cwd=folder,
+        env=environment,
+        input=answers,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def _run(folder: str, words: tuple[str, ...], environment: dict[str, str], output: str) -> None:

@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 import os
-import pty
 import shlex
 import subprocess
 import sys
 
 import pytest
 
+from docs.generate.terminal import shown_on_a_terminal
 from settings import PROJECT_ROOT
 
 CLI = [sys.executable, str(PROJECT_ROOT / "cli.py")]
 
 
-def shown_on_a_terminal(command: list[str], stream: str = "stderr", **variables: str) -> str:
-    """What a command writes to stderr, or to stdout, when that is a terminal."""
-    master, slave = pty.openpty()
-    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    process = subprocess.Popen(
-        command,
-        **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | {stream: slave},
-        env=environment | {"TERM": "xterm"} | variables,
-    )
-    os.close(slave)
-    shown = b""
-    while True:
-        try:
-            shown += os.read(master, 65536)
-        except OSError:  # Linux ends a terminal that nobody writes to any more with an error
-            break
-    os.close(master)
-    assert process.wait() == 0, shown
-    return shown.decode()
-
-
 def test_progress_is_shown_on_a_terminal_and_nowhere_else(warehouse):
     command = [*CLI, "--warehouse", str(warehouse), "refresh"]
-    shown = shown_on_a_terminal(command)
+    shown = shown_on_a_terminal(command, "stderr")
     for step in ("reading the models", "evaluating reports.rpt_reliability_by_tier", "prod is up to date"):
         assert step in shown
     reset = [*command[:-1], "reset", "--yes"]
@@ -52,7 +31,7 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(warehouse):
     ("variables", "coloured"), [({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)], ids=["empty", "set"]
 )
 def test_the_answer_is_coloured_on_a_terminal_unless_told_otherwise(hostile_warehouse, variables, coloured):
-    shown = shown_on_a_terminal([*CLI, "--warehouse", str(hostile_warehouse), "answer"], "stdout", **variables)
+    shown = shown_on_a_terminal([*CLI, "--warehouse", str(hostile_warehouse), "answer"], **variables)
     assert "Gold" in shown
     assert ("\x1b" in shown) is coloured
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 import tempfile
 import textwrap
 from pathlib import Path
 
 from settings import PROJECT_ROOT
+from tests.processes import typed
 from tests.project_copy import ProjectCopy
 from tests.runbook.procedures import PROCEDURES
 
 PAGE = PROJECT_ROOT / "docs" / "runbook.md"
+FOUND = PROJECT_ROOT / ".cache" / "runbook.md"
 HEAD = """# Runbook
 
 What to do when. The commands were run as they stand, one procedure after the other in one folder, and printed what is
@@ -34,17 +34,7 @@ CHANGING = (
 
 def transcript(folder: Path, command: str) -> list[str]:
     """A command as it was typed, and what it printed."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MENTOR_")}
-    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "120", "NO_COLOR": "1"}
-    done = subprocess.run(
-        ["bash", "-c", f"exec 2>&1; {command}"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    text = done.stdout.replace(f"{folder}/", "")
+    text = typed(folder, command).stdout.replace(f"{folder}/", "")
     for pattern, shown in CHANGING:
         text = re.sub(pattern, shown, text, flags=re.MULTILINE)
     return [f"$ {command}", *(line.rstrip() for line in text.splitlines())]
@@ -79,8 +69,9 @@ def main() -> None:
     if "--check" not in sys.argv:
         PAGE.write_text(found, encoding="utf-8")
     elif found != PAGE.read_text(encoding="utf-8"):
-        Path("runbook.md.now").write_text(found, encoding="utf-8")
-        sys.exit("docs/runbook.md is not what the commands print now; compare it with runbook.md.now")
+        FOUND.parent.mkdir(exist_ok=True)
+        FOUND.write_text(found, encoding="utf-8")
+        sys.exit("docs/runbook.md is not what the commands print now; compare it with .cache/runbook.md")
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ PROCEDURES = [
             "grep -vc ',0,' proof.csv   # the header alone",
             "touch data/users_db_export.csv && echo >> data/users_db_export.csv",
             "python cli.py refresh --data data",
-            "python cli.py rejects | tail -1 | cut -d, -f3-",
+            "python cli.py rejects | tail -1 | cut -d, -f3-4",
         ),
         "Delete the person from the source files, from backups made before, and from what was written elsewhere: "
         "[decision 20](adr/0020-backup-and-forgetting.md) lists what the command cannot reach.",
