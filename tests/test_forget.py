@@ -75,7 +75,7 @@ def forgotten(tmp_path_factory) -> Forgotten:
         patch.setenv("MENTOR_LOGS", str(logs))
         made.write(EVENTS, export=EXPORT)
         run(file, "refresh", "--data", str(made.data))
-        run(file, "transform", "--env", "dev")
+        made.plan("dev")
         made.write(EVENTS, export=LATER)
         run(file, "refresh", "--data", str(made.data))
         (log,) = logs.glob("*/*/*.jsonl")
