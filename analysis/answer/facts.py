@@ -24,6 +24,7 @@ from analysis.metrics.marts import Marts, latest_marts, marts_at
 from analysis.metrics.mentors import hourly_rates, mentor_counts
 from analysis.metrics.rebooking import in_window, rebooking_counts, session_visits, user_outcomes, with_tier
 from analysis.metrics.reliability import (
+    booking_events,
     booking_outcomes,
     cancellation_counts,
     cancellation_origins,
@@ -68,7 +69,8 @@ class Facts:
         self.settings = settings
         self.built = built
         self.marts = marts_asked(table, settings, built, as_of)
-        self.events = self.marts.events.filter(self.marts.events.load_id <= built.newest_load)
+        events = booking_events(self.marts.events)
+        self.events = events.filter(events.load_id <= built.newest_load)
         self.says_now = says_now
         self._kept = ExitStack()
 

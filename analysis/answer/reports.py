@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from analysis.answer.tiers import Row
-from analysis.metrics.classes import OTHER_APPROACHES, WINDOWS
+from analysis.metrics.classes import OPTIONAL_EVENTS, OTHER_APPROACHES, WINDOWS
 
 _BECAME = ("attended", "missing_confirmations", "cancelled", "rescheduled", "no_show", "upcoming", "orphan", "open")
 _OUTCOMES = ("bookings", *_BECAME)
@@ -46,7 +46,11 @@ class Reports:
 
     @cached_property
     def _events(self) -> list[Row]:
-        return [row for row in self.report("rpt_event_counts") if row["event_load_id"] <= self.newest_load]
+        return [
+            row
+            for row in self.report("rpt_event_counts")
+            if row["event_load_id"] <= self.newest_load and row["event_type"] not in OPTIONAL_EVENTS
+        ]
 
     @cached_property
     def _by_mentor(self) -> dict[str, list[Row]]:
