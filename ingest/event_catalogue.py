@@ -20,13 +20,14 @@ class EventType:
     required: tuple[str, ...]
     optional: tuple[str, ...]
     is_optional: bool = False
+    description: str = ""
 
 
 def _event_type(row: dict[str, str]) -> EventType:
     required, optional = (
         tuple(name for name in row[f"{kind}_properties"].split("|") if name) for kind in ("required", "optional")
     )
-    return EventType(row["event_type"], required, optional, row["precedence"] == "0")
+    return EventType(row["event_type"], required, optional, row["precedence"] == "0", row["description"])
 
 
 # The properties that are whole numbers, each with its least and its greatest value.
