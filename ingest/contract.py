@@ -168,11 +168,7 @@ _OF_EVENTS = {
         without_it="users who leave are not split by reason",
     ),
     "viewed_from": Field(
-        "viewed_from",
-        "text",
-        "The page or the message that led to the profile.",
-        sections=("optional_events",),
-        without_it="views of profiles are not split by where they come from",
+        "viewed_from", "text", "The page or the message that led to the profile. It is kept, and counted nowhere yet."
     ),
     "signup_source": Field("signup_source", "text", "What led the user here. It is kept, and counted nowhere yet."),
 }

@@ -76,7 +76,6 @@ COLUMNS = {
         "occurred_at": "timestamp",
         "event_type": "string",
         "churn_reason": "string",
-        "viewed_from": "string",
         "rating": "int64",
         "load_id": "int64",
     },
@@ -114,7 +113,7 @@ class Marts:
     `sessions` and `bookings` are shaped like the facts. `users` has one row per known user, `user_id,
     company_id, status`. `mentors` has one row per version of a mentor that has begun, `mentor_id, tier,
     hourly_rate, valid_from`. `events` has one row per event, optional ones too, `event_id, user_id, mentor_id,
-    occurred_at, event_type, churn_reason, viewed_from, rating, load_id`.
+    occurred_at, event_type, churn_reason, rating, load_id`.
     """
 
     as_of: Moment
