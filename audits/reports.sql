@@ -126,4 +126,27 @@ WHERE
   OR attended + lost > with_intent
   OR returned > users
   OR same_mentor > returned
-  OR rebooked > returned
+  OR rebooked > returned;
+
+AUDIT (
+  name assert_optional_events_add_up
+);
+
+/* Whoever counts was counted once at least; ratings are from 1 to 5; who attends has asked, and who asks has looked. */
+SELECT
+  *
+FROM @this_model
+WHERE
+  users > counted
+  OR (
+    event_type = 'session_reviewed'
+    AND NOT rating_sum BETWEEN counted AND 5 * counted
+  )
+  OR (
+    event_type <> 'session_reviewed' AND NOT rating_sum IS NULL
+  )
+  OR (
+    event_type <> 'mentor_profile_viewed' AND requested <> 0
+  )
+  OR requested > counted
+  OR attended > requested

@@ -65,6 +65,11 @@ def check_command(context: click.Context, folder: Path | None, examples: int, ou
     help="Share of events with the optional properties of the tracking plan, such as who cancelled.",
 )
 @click.option(
+    "--optional-events",
+    is_flag=True,
+    help="Write sign-ups, profile views, reviews and the other optional events of the tracking plan as well.",
+)
+@click.option(
     "--days",
     type=click.IntRange(2, 300),
     help="Write day_001, day_002, …: all history first, then a day each, with late events and changed tiers.",
@@ -78,6 +83,7 @@ def simulate_command(
     rebooking_rates: dict[str, float],
     dirt: float,
     property_share: float,
+    optional_events: bool,
     days: int | None,
     late_share: float,
     events_format: str,
@@ -93,6 +99,7 @@ def simulate_command(
         return
     from simulation.population import REBOOKING_RATES, Scenario, simulate
 
-    population = simulate(Scenario(users, seed, REBOOKING_RATES | rebooking_rates, dirt, property_share))
+    rates = REBOOKING_RATES | rebooking_rates
+    population = simulate(Scenario(users, seed, rates, dirt, property_share, optional_events))
     population.write(out, events_format, days, late_share)
     click.echo(f"wrote {users:,} users and {population.events.height:,} events to {out}", err=True)

@@ -140,6 +140,9 @@ class Loading(Protocol):
     def create(self, tables: str) -> None:
         """Make the tables where they are not there yet; `tables` is SQL that does."""
 
+    def extend(self, table: str, column: str, statements: str) -> None:
+        """Change a table of `raw` in the warehouse where it lacks a column; `statements` is SQL that does."""
+
     def provide(self, table: str, key: str, keys: str) -> None:
         """Have in `raw` what the warehouse holds of a table, at least for the given keys.
 

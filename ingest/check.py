@@ -207,7 +207,9 @@ def _missing_types(connection: duckdb.DuckDBPyConnection) -> list[Missing]:
     seen = {kind for (kind,) in connection.execute("SELECT DISTINCT event_type FROM raw.booking_events").fetchall()}
     (rows,) = one_row(connection, "SELECT COUNT(*) FROM raw.booking_events")
     return [
-        Missing(f"events of type {name}", rows, 0, *WITHOUT_EVENTS[name]) for name in WITHOUT_EVENTS if name not in seen
+        Missing(f"events of type {name}", rows, 0, sections, consequence)
+        for name, (sections, consequence) in WITHOUT_EVENTS.items()
+        if sections and name not in seen
     ]
 
 
@@ -237,7 +239,8 @@ def _missing_tiers(connection: duckdb.DuckDBPyConnection, settings: Settings) ->
 def _strangers(connection: duckdb.DuckDBPyConnection, key: str, known: str) -> Missing | None:
     rows, rows_known = one_row(
         connection,
-        f"SELECT COUNT(*), COUNT(*) FILTER (WHERE {key} IN (SELECT {key} FROM raw.{known})) FROM raw.booking_events",
+        f"SELECT COUNT(*), COUNT(*) FILTER (WHERE {key} IN (SELECT {key} FROM raw.{known})) FROM raw.booking_events "
+        f"WHERE {key} IS NOT NULL",
     )
     if rows == rows_known:
         return None

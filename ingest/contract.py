@@ -119,7 +119,7 @@ MENTORS = Contract(
 _OF_EVENTS = {
     "event_id": Field("event_id", "text", "The event; an identical copy is a duplicate.", is_filled=True),
     "user_id": Field("user_id", "integer", "The user who books, an integer of 64 bits, also as text.", is_filled=True),
-    "mentor_id": Field("mentor_id", "text", "The mentor booked, as the mentor sheet names them.", is_filled=True),
+    "mentor_id": Field("mentor_id", "text", "The mentor, as the mentor sheet names them.", is_filled=True),
     "timestamp": Field(
         "timestamp", "moment", "When it happened; from 2000 to a day ahead of the load.", is_filled=True
     ),
@@ -159,6 +159,18 @@ _OF_EVENTS = {
         sections=("reliability", "booking_details"),
         without_it="no-shows are told by the age of the confirmation, and the notice of a cancellation is not known",
     ),
+    "rating": Field("rating", "integer", "The rating of the session, from 1, the worst, to 5.", is_filled=True),
+    "churn_reason": Field(
+        "churn_reason",
+        "text",
+        "Why the user leaves.",
+        sections=("optional_events",),
+        without_it="users who leave are not split by reason",
+    ),
+    "viewed_from": Field(
+        "viewed_from", "text", "The page or the message that led to the profile. It is kept, and counted nowhere yet."
+    ),
+    "signup_source": Field("signup_source", "text", "What led the user here. It is kept, and counted nowhere yet."),
 }
 
 
@@ -195,6 +207,15 @@ WITHOUT_EVENTS: dict[str, tuple[tuple[str, ...], str]] = {
         ("reliability", "booking_details"),
         "no booking is cancelled, and what was called off counts as an orphan",
     ),
+    # Kept, and counted nowhere yet.
+    "user_signed_up": ((), ""),
+    "user_activated": ((), ""),
+    "user_churned": (("optional_events",), "it is not known who leaves, nor why"),
+    "mentor_profile_viewed": (
+        ("optional_events",),
+        "it is not known how many of those who look at a mentor's profile ask for a session",
+    ),
+    "session_reviewed": (("optional_events",), "it is not known what users think of their sessions"),
 }
 if missing := [event.name for event in EVENT_TYPES if event.name not in WITHOUT_EVENTS]:
     raise ValueError(f"ingest/contract.py does not say what is not told without {', '.join(missing)}")

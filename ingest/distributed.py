@@ -18,6 +18,8 @@ import duckdb
 
 from engines.protocol import Workers
 from ingest.classification import classify
+from ingest.event_catalogue import RANGES
+from ingest.normalisation import without_review
 from ingest.raw_tables import RAW_TABLES
 from ingest.reading import json_rows, unknown_columns
 from ingest.source_files import SourceFile
@@ -34,7 +36,7 @@ _BATCH_ROWS = 50_000
 _WORKER_OPTIONS: dict[str, Any] = {"threads": "1", "memory_limit": "1GB", "autoinstall_known_extensions": "false"}
 
 _EVENT = "event_id VARCHAR, user_id BIGINT, mentor_id VARCHAR, occurred_at TIMESTAMP, event_type VARCHAR, " + ", ".join(
-    f"{name} VARCHAR" for name in EVENTS.contract.optional
+    f"{name} {'BIGINT' if name in RANGES else 'VARCHAR'}" for name in EVENTS.contract.optional
 )
 _COLUMNS = ", ".join(EVENTS.columns)
 _NO_EVENT = ", ".join("NULL::{1} AS {0}".format(*column.split(" ")) for column in _EVENT.split(", "))
@@ -267,7 +269,8 @@ def _read_rejected(task: tuple[Split, int, int], verdicts: str) -> Iterator[pa.R
     with TemporaryDirectory(prefix="mentor-analytics-") as folder, _connection(folder) as connection:
         yield from connection.execute(
             f"""
-            SELECT {load_id}::BIGINT AS load_id, $1 AS file, rejected.position, rejected.reason, raw_text
+            SELECT {load_id}::BIGINT AS load_id, $1 AS file, rejected.position, rejected.reason,
+                {without_review("raw_text")} AS raw_text
             FROM ({_rows_of(split, folder)}) AS texts
             JOIN (
                 SELECT position, reason FROM READ_PARQUET($2) WHERE file = {split.file} AND class = 'rejected'

@@ -11,6 +11,7 @@ import hashlib
 import duckdb
 
 from engines.duckdb.connection import one_row
+from ingest.normalisation import without_review
 from ingest.sources import Source
 
 REASON = "forgotten_user"
@@ -40,9 +41,10 @@ def refuse_forgotten(connection: duckdb.DuckDBPyConnection, source: Source, numb
 
 
 def text_to_keep(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
-    """SQL for the text of a rejected row: null where any number in it is the id of a forgotten user."""
+    """SQL for the text of a rejected row without a review; null where any number in it is a forgotten user's id."""
+    text = without_review("raw_text")
     if not _is_needed(connection, source):
-        return "raw_text"
+        return text
     numbers = (
         "LIST_TRANSFORM(REGEXP_EXTRACT_ALL(raw_text, '[0-9]+'), lambda n: COALESCE(NULLIF(LTRIM(n, '0'), ''), '0'))"
     )
@@ -53,4 +55,4 @@ def text_to_keep(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
         for salt in salts
         for sign in ("", "-")
     ]
-    return f"CASE WHEN NOT ({' OR '.join(named)}) THEN raw_text END"
+    return f"CASE WHEN NOT ({' OR '.join(named)}) THEN {text} END"

@@ -22,7 +22,7 @@ from errors import SourceError
 from ingest.classification import classify
 from ingest.distributed import FileRows, UnreadableError, is_worth_it, load_events
 from ingest.forgotten import refuse_forgotten, text_to_keep
-from ingest.raw_tables import RAW_TABLES
+from ingest.raw_tables import has_all_columns, make_raw_tables
 from ingest.reading import one_thread, read_rows
 from ingest.sample import note_on_sample
 from ingest.source_files import SourceFile
@@ -74,9 +74,11 @@ def unchanged_loads(settings: Settings, sources: Sources) -> list[Load]:
     with engine.reading(settings) as reader:
         refuse_earlier_version(reader)
         try:
-            if not all(_is_unchanged(reader, *source) for source in sources):
-                return []
+            is_unchanged = all(_is_unchanged(reader, *source) for source in sources)
         except UnknownNameError:
+            return []
+        # The models read what loading adds to the tables of an earlier version.
+        if not is_unchanged or not has_all_columns(reader):
             return []
     return [_unchanged(*source) for source in sources]
 
@@ -100,7 +102,7 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
         connection = raw.connection
         reader = DuckDBReader(connection, str(state.settings.warehouse))
         refuse_earlier_version(reader)
-        raw.create(RAW_TABLES)
+        make_raw_tables(raw)
         set_loaded_at(connection)
         raw.provide("forgotten_users", "user_hash", "SELECT user_hash FROM raw.forgotten_users")
         new, checksums = [], set()

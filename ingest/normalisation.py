@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from ingest.event_catalogue import EVENT_TYPES, EventType, always_required, further_properties
+from ingest.event_catalogue import (
+    EVENT_TYPES,
+    RANGES,
+    EventType,
+    always_required,
+    exempt,
+    further_properties,
+    only_of,
+)
 from settings import HISTORY_START
 
 # How far an event may lie ahead of the clock of the machine that loads it.
@@ -114,6 +122,15 @@ FROM source_rows
 """
 
 
+def without_review(text: str) -> str:
+    """SQL for the text of a row without what a user writes about a person: no review is kept, nor in a rejected row."""
+    written = r'"review_text"\s*:\s*"(\\.|[^"\\])*"'
+    return (
+        f"CASE WHEN CONTAINS({text}, 'review_text') "
+        f"THEN REGEXP_REPLACE({text}, '{written}', '\"review_text\": null', 'g') ELSE {text} END"
+    )
+
+
 def columns_of_objects(rows: str, names: Mapping[str, str | None]) -> str:
     """What the rules for users and mentors read, of `rows` (position, raw_text) that are JSON objects.
 
@@ -207,7 +224,8 @@ def booking_events(
 ) -> str:
     """The rule for events, which takes from the event catalogue what there is and what is required.
 
-    What lies further ahead of the load than the grace for a wrong clock or time zone has not happened.
+    What lies further ahead of the load than the grace for a wrong clock or time zone has not happened. What only
+    optional events have is read of these alone: other events stay what they are, whatever else they say.
     `unknown_properties` lists the names that no column takes.
 
     Args:
@@ -217,7 +235,7 @@ def booking_events(
     """
     required, further = always_required(event_types), further_properties(event_types)
     names = names or {name: name for name in (*required, *further)}
-    properties = ", ".join(further)
+    properties = ",\n    ".join(_property(name, event_types) for name in further)
     event_type = "LOWER(event_type)"
     if type_names:
         mapped = " ".join(f"WHEN {_quoted([theirs])} THEN '{ours}'" for theirs, ours in type_names.items())
@@ -240,13 +258,37 @@ SELECT
     occurred_at,
     event_type,
     {properties},
-    unknown_properties,
+    {_not_loaded(names, event_types)} AS unknown_properties,
     CASE
         WHEN defect IS NOT NULL THEN defect
         {_defects(event_types)}
     END AS reason
 FROM typed
 """
+
+
+def _property(name: str, event_types: tuple[EventType, ...]) -> str:
+    """The column of a property that not every event has."""
+    value = bigint(name, is_trimmed=True) if name in RANGES else name
+    if types := only_of(name, event_types):
+        return f"CASE WHEN event_type IN ({_quoted(types)}) THEN {value} END AS {name}"
+    return value if value == name else f"{value} AS {name}"
+
+
+def _not_loaded(names: Mapping[str, str | None], event_types: tuple[EventType, ...]) -> str:
+    """The names that no column takes, with those that only optional events have where another event says them."""
+    only = {name: types for name in further_properties(event_types) if (types := only_of(name, event_types))}
+    found = [
+        f"IF({name} IS NOT NULL AND event_type NOT IN ({_quoted(types)}), {_quoted([theirs])}, NULL)"
+        for name, types in only.items()
+        if (theirs := names[name]) is not None
+    ]
+    if not found:
+        return "unknown_properties"
+    return (
+        f"CASE WHEN COALESCE({', '.join(only)}) IS NULL THEN unknown_properties ELSE "
+        f"LIST_FILTER(LIST_CONCAT(unknown_properties, [{', '.join(found)}]), lambda name: name IS NOT NULL) END"
+    )
 
 
 def _defects(event_types: tuple[EventType, ...]) -> str:
@@ -265,11 +307,22 @@ def _defects(event_types: tuple[EventType, ...]) -> str:
     }
     conditions = []
     for name in always_required(event_types):
-        conditions += [f"WHEN {name} IS NULL THEN 'missing_{name}'", *not_allowed.get(name, ())]
+        missing = f"{name} IS NULL"
+        if others := exempt(name, event_types):
+            missing += f" AND COALESCE(event_type NOT IN ({_quoted(others)}), TRUE)"
+        conditions += [f"WHEN {missing} THEN 'missing_{name}'", *not_allowed.get(name, ())]
     for name in further_properties(event_types):
         types = [event.name for event in event_types if name in event.required]
         if types:
             conditions.append(f"WHEN {name} IS NULL AND event_type IN ({_quoted(types)}) THEN 'missing_{name}'")
+        if name in RANGES:
+            low, high = RANGES[name]
+            is_in_range = f"COALESCE({bigint(name, is_trimmed=True)} BETWEEN {low} AND {high}, FALSE)"
+            types = [event.name for event in event_types if name in (*event.required, *event.optional)]
+            conditions.append(
+                f"WHEN {name} IS NOT NULL AND event_type IN ({_quoted(types)}) AND NOT {is_in_range} "
+                f"THEN 'invalid_{name}'"
+            )
     return "\n        ".join(conditions)
 
 

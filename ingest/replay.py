@@ -25,7 +25,7 @@ from ingest.classification import classify
 from ingest.load import Load, insert_news, record, set_loaded_at, transaction
 from ingest.mapping import Mappings
 from ingest.normalisation import columns_of_objects
-from ingest.raw_tables import RAW_TABLES
+from ingest.raw_tables import make_raw_tables
 from ingest.sources import SOURCES, Source
 from warehouse.environments import refuse_earlier_version
 
@@ -70,7 +70,7 @@ def replay_rejected_rows(
     with state.loading() as raw:
         connection = raw.connection
         refuse_earlier_version(DuckDBReader(connection, str(state.settings.warehouse)))
-        raw.create(RAW_TABLES)
+        make_raw_tables(raw)
         set_loaded_at(connection)
         for table in ("rejected_rows", "replayed_rows", "csv_headers"):
             raw.provide(table, "load_id", "SELECT load_id FROM raw.loads")

@@ -20,7 +20,7 @@ from engines import engine_of
 from engines.duckdb.connection import connect, one_row, without_nul
 from engines.protocol import Reader, State, UnknownNameError
 from errors import WarehouseError
-from ingest.raw_tables import RAW_TABLES
+from ingest.raw_tables import make_raw_tables
 from pipeline.interruption import begin_publishing
 from pipeline.run_log import Run
 from settings import COMMAND, Settings
@@ -89,7 +89,7 @@ def _refuse_a_warehouse(state: State, target: Settings) -> None:
 
 def _copy_raw(source: Reader, state: State, on_step: Say) -> None:
     with state.loading() as there:
-        there.create(RAW_TABLES)
+        make_raw_tables(there)
         made = there.connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'").fetchall()
         for (table,) in made:
             on_step(f"copying raw.{table}")

@@ -21,7 +21,7 @@ from engines import engine_of
 from engines.protocol import State, UnknownNameError
 from errors import WarehouseError
 from ingest.forgotten import user_hash
-from ingest.raw_tables import RAW_TABLES
+from ingest.raw_tables import make_raw_tables
 from pipeline.interruption import begin_publishing
 from pipeline.run_log import Run
 from pipeline.transform import transform
@@ -150,7 +150,7 @@ def _is_forgotten(state: State, user_id: int) -> bool:
 def _make_tables(state: State) -> None:
     """Of a warehouse of an earlier version `raw.forgotten_users` is missing."""
     with state.loading() as raw:
-        raw.create(RAW_TABLES)
+        make_raw_tables(raw)
 
 
 def _remembering(new: Collection[Tombstone]) -> list[str]:

@@ -17,6 +17,7 @@ import polars as pl
 
 from ingest.event_catalogue import EVENT_TYPES
 from ingest.source_files import EVENTS_NAME, MENTORS_FILE, USERS_FILE
+from simulation.optional_events import json_line, optional_events
 from simulation.properties import PROPERTIES, Properties, json_members
 from simulation.sample import HOURLY_RATE, MENTORS
 
@@ -61,6 +62,8 @@ class Scenario:
             other spellings); rows that must be rejected are a fifth of it. 0 gives clean files.
         property_share: the share of events that carry what the tracking plan lets them carry; whatever it
             is, the seed gives the same events.
+        optional_events: whether there are sign-ups, reviews and the other optional events of the tracking plan
+            beside them.
     """
 
     users: int
@@ -68,6 +71,7 @@ class Scenario:
     rebooking_rates: Mapping[str, float] = field(default_factory=lambda: dict(REBOOKING_RATES))
     dirt: float = 0.01
     property_share: float = 0.2
+    optional_events: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,10 @@ def simulate(scenario: Scenario) -> Population:
     mentors, tier_of_mentor = _mentors(scenario, random)
     visits = _visits(scenario, random, tier_of_mentor)
     events = _with_dirt(_events(scenario, random, visits), scenario, random, mentors.height)
-    return Population(_users(scenario, random), _dirty_mentors(mentors, scenario), events)
+    users = _users(scenario, random)
+    if scenario.optional_events:
+        events = _with_optional_events(events, scenario, users, visits, tier_of_mentor)
+    return Population(users, _dirty_mentors(mentors, scenario), events)
 
 
 def _mentors(scenario: Scenario, random: np.random.Generator) -> tuple[pl.DataFrame, np.ndarray]:
@@ -290,6 +297,30 @@ def _with_dirt(events: pl.DataFrame, scenario: Scenario, random: np.random.Gener
         occurred_at=pl.lit(FIRST_DAY) + pl.duration(seconds="seconds"),
         fate="fate",
     )
+
+
+def _with_optional_events(
+    events: pl.DataFrame,
+    scenario: Scenario,
+    users: pl.DataFrame,
+    visits: pl.DataFrame,
+    tier_of_mentor: np.ndarray,
+) -> pl.DataFrame:
+    """The events with the optional ones among them, of users whom the export knows; shaped as by `_with_dirt`."""
+    signup_date = users["signup_date"].head(scenario.users).str.to_datetime("%Y-%m-%d")
+    signups = (signup_date - FIRST_DAY).dt.total_seconds().to_numpy()
+    optional = optional_events(scenario.seed, scenario.dirt, signups, visits, tier_of_mentor)
+    optional = optional.filter(pl.col("at") < HISTORY_DAYS * _DAY)
+    start = int(events["event_id"].max() or 0) + 1 if events.height else 0
+    optional = optional.with_columns(event_id=pl.int_range(start, start + optional.height, dtype=pl.Int64))
+    rows = optional.select(
+        event_id="event_id",
+        line=json_line(FIRST_DAY, FIRST_USER),
+        occurred_at=pl.lit(FIRST_DAY) + pl.duration(seconds="at"),
+        fate="fate",
+    )
+    # Each copy still comes after what it repeats.
+    return pl.concat([events, rows]).sort("occurred_at", maintain_order=True)
 
 
 def _json_line(is_spelt_otherwise: pl.Expr, is_broken: pl.Expr, is_mixed: bool) -> pl.Expr:

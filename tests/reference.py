@@ -352,3 +352,50 @@ def double_booked(sessions: list[dict], company: dict[int, str]) -> tuple[int, i
         )
     ]
     return len(found), sum(map(all, found))
+
+
+def optional_events(
+    events: list[dict], users: list[dict], bookings: list[dict], mentors: list[dict], is_current: bool, as_of: datetime
+) -> dict[tuple, tuple]:
+    """By type of optional event, tier and reason: users, counted, sum of ratings, requested, attended.
+
+    `users` are rows of `outcomes`; `events` have `churn_reason` and `rating`.
+    """
+    first = {row["user_id"]: row for row in users}
+    seen: dict[tuple, list[dict]] = {}
+    for row in events:
+        kind, user_id, mentor_id, at = row["event_type"], row["user_id"], row["mentor_id"], row["occurred_at"]
+        if at > as_of or kind not in ("session_reviewed", "user_churned", "mentor_profile_viewed"):
+            continue
+        if kind == "user_churned":
+            if user_id not in first:
+                continue
+            mentor_id, at = first[user_id]["mentor_id"], first[user_id]["first_at"]
+        one = (kind, user_id, mentor_id, at if kind == "session_reviewed" else None)
+        seen.setdefault(one, []).append(row | {"placed_at": at})
+    found: dict[tuple, list] = {}
+    for (kind, user_id, mentor_id, _), rows in seen.items():
+        placed_at = min(row["placed_at"] for row in rows)
+        tier = tier_of(mentors, mentor_id, None if is_current else placed_at)
+        if tier is None:
+            continue
+        reasons = sorted(row["churn_reason"].lower() for row in rows if row["churn_reason"])
+        later = [
+            row["booking_status"]
+            for row in bookings
+            if (row["user_id"], row["mentor_id"]) == (user_id, mentor_id) and row["requested_at"] > placed_at
+        ]
+        is_view = kind == "mentor_profile_viewed"
+        ratings = [row["rating"] for row in rows if row["rating"] is not None]
+        counted = (user_id, min(ratings, default=None), is_view and bool(later), is_view and "attended" in later)
+        found.setdefault((kind, tier, reasons[0] if reasons else None), []).append(counted)
+    return {
+        key: (
+            len({user for user, *_ in rows}),
+            len(rows),
+            sum(rating for _, rating, *_ in rows) if key[0] == "session_reviewed" else None,
+            sum(requested for *_, requested, _ in rows),
+            sum(attended for *_, attended in rows),
+        )
+        for key, rows in found.items()
+    }

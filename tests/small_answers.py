@@ -97,7 +97,25 @@ def busy() -> dict:
         booking(2, 1, day(80), "pending"),
         booking(3, 1, day(80), "confirmed", confirmed_at=day(81)),
     ]
-    return filled(sessions, bookings, [user(number, f"c{number % 7}") for number in range(58)], until=95)
+    found = filled(sessions, bookings, [user(number, f"c{number % 7}") for number in range(58)], until=95)
+    return found | {"stg_events": [*found["stg_events"], *optional_events(sessions)]}
+
+
+def optional_events(sessions: list[dict]) -> list[dict]:
+    """A view of the mentor's profile before and a review after most sessions; every tenth user leaves."""
+    events = []
+    for number, row in enumerate(sessions):
+        said = {"user_id": row["user_id"], "mentor_id": row["mentor_id"], "load_id": 1}
+        if number % 4:
+            at = {"occurred_at": row["started_at"] - timedelta(days=2)}
+            events.append(said | at | {"event_type": "mentor_profile_viewed"})
+            at = {"occurred_at": row["started_at"] + timedelta(days=1), "rating": 1 + number % 5}
+            events.append(said | at | {"event_type": "session_reviewed"})
+        if number % 10 == 3:
+            reason = (None, "Too expensive")[number % 20 > 10]
+            at = {"occurred_at": day(94), "mentor_id": None, "churn_reason": reason}
+            events.append(said | at | {"event_type": "user_churned"})
+    return [event | {"event_id": f"o{number}"} for number, event in enumerate(events)]
 
 
 CASES = {

@@ -106,6 +106,15 @@ GOOD: dict[str, dict[str, Any]] = {
         "mature_rebooked": 5,
         "is_mature": True,
     },
+    "reports.rpt_optional_events": {
+        "event_type": "session_reviewed",
+        "tier": "Gold",
+        "users": 3,
+        "counted": 4,
+        "rating_sum": 12,
+        "requested": 0,
+        "attended": 0,
+    },
     "reports.rpt_mentor_outcomes": {
         "mentor_id": "M-1",
         "tier": "Gold",
@@ -229,6 +238,21 @@ CASES = [
     ("assert_rebooked_are_users", "reports.rpt_rebooking_by_tier", [{}], False),
     ("assert_rebooked_are_users", "reports.rpt_rebooking_by_tier", [{"rebooked": 11}], True),
     ("assert_rebooked_are_users", "reports.rpt_rebooking_by_tier", [{"mature_users": 4}], True),
+    (
+        "assert_optional_events_add_up",
+        "reports.rpt_optional_events",
+        [{}, {"rating_sum": 4}, {"rating_sum": 20}],
+        False,
+    ),
+    *(
+        ("assert_optional_events_add_up", "reports.rpt_optional_events", [wrong], True)
+        for wrong in (
+            *({"users": 5}, {"rating_sum": 3}, {"rating_sum": 21}, {"requested": 1}),
+            {"event_type": "user_churned"},
+            {"event_type": "mentor_profile_viewed", "rating_sum": None, "requested": 5},
+            {"event_type": "mentor_profile_viewed", "rating_sum": None, "requested": 1, "attended": 2},
+        )
+    ),
     ("assert_rebooked_are_users", "reports.rpt_cohorts", [{}], False),
     ("assert_rebooked_are_users", "reports.rpt_cohorts", [{"rebooked": 11}], True),
     ("assert_rebooked_are_users", "reports.rpt_mentor_outcomes", [{}], False),

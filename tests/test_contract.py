@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from docs.generate.contract import EVENT_SCHEMA, NOT_EXPRESSED, ODCS, event_schema, odcs
+from docs.generate.tracking_plan import BEGIN, END, PAGE, with_catalogue
 from ingest.contract import CONTRACTS, EVENTS
 from ingest.event_catalogue import EVENT_TYPES, EventType, always_required
 from ingest.sources import SOURCES
@@ -28,6 +30,32 @@ def test_the_checked_in_files_are_those_of_the_code():
     assert EVENT_SCHEMA.read_text(encoding="utf-8") == event_schema(), "run: python -m docs.generate.contract"
     assert ODCS.read_text(encoding="utf-8") == odcs(), "run: python -m docs.generate.contract"
     Draft202012Validator.check_schema(SCHEMA.schema)
+
+
+def test_the_tracking_plan_has_the_catalogue_of_the_code():
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == with_catalogue(page), "run: python -m docs.generate.tracking_plan"
+    for broken in (page.replace(BEGIN, ""), page + END):
+        with pytest.raises(ValueError, match="each once"):
+            with_catalogue(broken)
+
+
+def test_events_and_properties_are_named_as_the_tracking_plan_says():
+    for kind in EVENT_TYPES:
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*_[a-z]+ed(_up)?", kind.name), kind.name
+        for name in (*kind.required, *kind.optional):
+            assert re.fullmatch(r"[a-z]+(_[a-z]+)*", name), name
+    for field in EVENTS.fields:
+        if field.type == "number":
+            assert field.name.endswith(("_seconds", "_minutes")), field.name
+
+
+def test_the_examples_of_the_tracking_plan_would_be_loaded():
+    (block,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    examples = [json.loads(line) for line in block.splitlines()]
+    assert_agree(examples)
+    assert all(map(SCHEMA.is_valid, examples))
+    assert reasons(EVENT_TYPES, *examples) == [None] * len(examples)
 
 
 def assert_agree(events: list[Any], event_types: tuple[EventType, ...] = EVENT_TYPES) -> None:

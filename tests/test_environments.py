@@ -45,6 +45,7 @@ REPORTS = (
     "rpt_rebooking_by_mentor",
     "rpt_event_counts",
     "rpt_reliability_overall",
+    "rpt_optional_events",
 )
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.metrics.classes import OPTIONAL_EVENTS
 from analysis.metrics.marts import bookings_at, mart, sessions_at
 from settings import HISTORY_START
 from tests import reference
@@ -54,6 +55,18 @@ EVENTS = st.lists(
     max_size=25,
 )
 
+OPTIONAL = st.lists(
+    st.fixed_dictionaries(
+        {
+            "user_id": st.integers(1, 2),
+            "mentor_id": st.sampled_from(["M-1", "M-2", None]),
+            "at": MOMENTS,
+            "type": st.sampled_from(OPTIONAL_EVENTS),
+        }
+    ),
+    max_size=5,
+)
+
 
 @pytest.fixture(scope="module")
 def fact_queries(context) -> dict[str, str]:
@@ -86,7 +99,15 @@ def build(engine, fact_queries: dict[str, str], events: list[dict]) -> None:
     """)
     rows = [
         (
-            *(r["event_id"], r["user_id"], r["mentor_id"], r["at"], r["type"], reference.PRECEDENCE[r["type"]], 1),
+            *(
+                r["event_id"],
+                r["user_id"],
+                r["mentor_id"],
+                r["at"],
+                r["type"],
+                reference.PRECEDENCE.get(r["type"], 0),
+                1,
+            ),
             *(r.get(name) for name in reference.PROPERTIES),
         )
         for r in events
@@ -98,11 +119,12 @@ def build(engine, fact_queries: dict[str, str], events: list[dict]) -> None:
 
 
 @settings(max_examples=250 * EXAMPLES_FACTOR, deadline=None)
-@given(events=EVENTS, data=st.data())
-def test_facts_equal_the_brute_force_reference(engine, fact_queries, events, data):
+@given(events=EVENTS, optional=OPTIONAL, data=st.data())
+def test_facts_equal_the_brute_force_reference(engine, fact_queries, events, optional, data):
+    """Whatever optional events there are besides."""
     for number, row in enumerate(data.draw(st.permutations(events))):
         row["event_id"] = f"e{number:03}"
-    build(engine, fact_queries, events)
+    build(engine, fact_queries, events + [row | {"event_id": f"o{n}"} for n, row in enumerate(optional)])
     sessions = engine.execute("""
         SELECT user_id, mentor_id, started_at, ended_at, end_recorded_at, is_duration_estimated
         FROM marts.fct_sessions ORDER BY ALL

@@ -46,11 +46,13 @@ def warehouse_of(events: list[tuple[datetime, int]], loads: list[tuple[int, str,
     connection.execute("""
         CREATE SCHEMA raw;
         CREATE SCHEMA staging;
-        CREATE TABLE staging.stg_events (occurred_at TIMESTAMP, load_id BIGINT);
+        CREATE TABLE staging.stg_events (
+            occurred_at TIMESTAMP, load_id BIGINT, event_type TEXT DEFAULT 'session_started'
+        );
         CREATE TABLE raw.loads (load_id BIGINT, source VARCHAR, rows_loaded BIGINT, loaded_at TIMESTAMP)
     """)
     if events:
-        connection.executemany("INSERT INTO staging.stg_events VALUES (?, ?)", events)
+        connection.executemany("INSERT INTO staging.stg_events (occurred_at, load_id) VALUES (?, ?)", events)
     if loads:
         connection.executemany("INSERT INTO raw.loads VALUES (?, ?, ?, ?)", loads)
     return connection

@@ -139,7 +139,8 @@ def test_the_plain_answer_is_the_beginning_of_the_full_one(connection):
     full = document_of(connection, CASES["busy"])
     plain = document_of(connection, CASES["busy"], full=False)
     assert plain == {name: full[name] for name in plain}
-    assert set(plain) == {*("parameters", "rebooking", "intent", "reliability", "freshness", "warnings", "sensitivity")}
+    sections = ("rebooking", "intent", "reliability", "freshness", "warnings", "sensitivity", "optional_events")
+    assert set(plain) == {"parameters", *sections}
     assert as_text(full).startswith(as_text(plain))
     assert set(full) - set(plain) == set(FullSections.__annotations__)
 

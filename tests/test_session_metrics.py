@@ -16,6 +16,7 @@ from ibis.expr.types import Table
 from analysis.metrics.classes import UNKNOWN
 from analysis.metrics.marts import Marts, latest_marts, mart
 from analysis.metrics.reliability import (
+    booking_events,
     clock_counts,
     double_booking_counts,
     event_counts,
@@ -68,13 +69,14 @@ def visits(draw) -> dict[str, list[dict]]:
                 | {"cancellation_reason": draw(st.sampled_from([None, "ill"]))}
             )
     events = [
-        {"event_id": f"e{number}", "event_type": kind, "occurred_at": moment}
-        for number, (kind, moment) in enumerate(
+        {"event_id": f"e{number}", "event_type": kind, "occurred_at": moment, "mentor_id": mentor_id}
+        for number, (kind, moment, mentor_id) in enumerate(
             draw(
                 st.lists(
                     st.tuples(
-                        st.sampled_from(["booking_requested", "session_ended"]),
+                        st.sampled_from(["booking_requested", "session_ended", "user_signed_up"]),
                         st.sampled_from([DAY, DAY + TICK, DAY - TICK, DAY + timedelta(days=1), AS_OF]),
+                        st.sampled_from(["M-1", None]),
                     ),
                     max_size=8,
                 )
@@ -89,6 +91,7 @@ def metrics_of(marts: Marts) -> dict[str, Table]:
     return {
         "sessions": session_counts(marts.sessions, marts.as_of, MAX_HOURS),
         "double bookings": double_booking_counts(marts.sessions, marts.users),
+        "booking events": booking_events(marts.events).select("event_id", "event_type"),
         "clocks": clock_counts(marts.events),
         "events": event_counts(marts.events, marts.users, marts.mentors, marts.as_of),
         "unknown": unknown_counts(marts.events, marts.users, marts.mentors),
@@ -153,6 +156,10 @@ def test_metrics_of_sessions_and_events_equal_the_reference(engine, found, table
     assert sum(row["at_midnight"] for row in counted) == sum(midnight.values())
     (unknown,) = found("unknown")
     assert unknown == {name: sum(row[name] for row in counted) for name in unknown}
+    assert unknown["unknown_mentor_events"] == sum(row["mentor_id"] is not None for row in tables["stg_events"])
+    assert [row["event_id"] for row in found("booking events")] == [
+        row["event_id"] for row in tables["stg_events"] if row["event_type"] != "user_signed_up"
+    ]
 
     def said(name):
         return sum(row[name] is not None for row in bookings)

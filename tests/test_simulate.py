@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from analysis.metrics.classes import OPTIONAL_EVENTS
 from cli import cli
 from simulation.population import Scenario, simulate
 from simulation.properties import PROPERTIES, REASONS
@@ -47,9 +48,12 @@ def test_the_same_seed_gives_the_same_files(tmp_path):
     assert filecmp.cmpfiles(one, other, names, shallow=False)[1] == names
 
 
-@pytest.mark.parametrize(("users", "dirt"), [(1, 0.5), (3000, 0.0), (3000, 0.02), (3000, 0.5)])
-def test_loading_counts_what_the_simulation_announces(tmp_path, warehouse, users, dirt):
-    population = simulate(Scenario(users, dirt=dirt))
+@pytest.mark.parametrize(
+    ("users", "dirt", "optional"),
+    [(1, 0.5, False), (3000, 0.0, False), (3000, 0.02, True), (3000, 0.5, False), (3000, 0.5, True)],
+)
+def test_loading_counts_what_the_simulation_announces(tmp_path, warehouse, users, dirt, optional):
+    population = simulate(Scenario(users, dirt=dirt, optional_events=optional))
     population.write(tmp_path / "data")
     announced = population.fates()
     assert counts(warehouse, tmp_path / "data") == announced
@@ -58,6 +62,32 @@ def test_loading_counts_what_the_simulation_announces(tmp_path, warehouse, users
         assert min(announced["users"].values()) > 0
     if not dirt:
         assert all(fates["read"] == fates["loaded"] for fates in announced.values())
+
+
+@pytest.mark.parametrize("users", [1, 500])
+def test_optional_events_come_beside_the_same_events_and_agree_with_them(users):
+    without, population = (simulate(Scenario(users, optional_events=optional)) for optional in (False, True))
+    assert population.users.equals(without.users)
+    ids = without.events["event_id"].implode()
+    assert population.events.filter(pl.col("event_id").is_in(ids)).equals(without.events)
+    optional = population.events.filter(~pl.col("event_id").is_in(ids))
+    events = [json.loads(line) for line in optional["line"]]
+    kinds = {event["event_type"] for event in events}
+    assert kinds <= set(OPTIONAL_EVENTS)
+    signed_up = {event["user_id"]: event["timestamp"][:10] for event in events if "signed_up" in event["event_type"]}
+    rows = population.users.head(users).iter_rows(named=True)
+    assert signed_up == {int(row["user_id"]): row["signup_date"] for row in rows}
+    if users > 1:
+        assert kinds == set(OPTIONAL_EVENTS)
+        said = [json.loads(line) for line in without.events["line"]]
+        sessions = {
+            (int(event["user_id"]), event["mentor_id"].strip())
+            for event in said
+            if event["event_type"].strip().lower() == "session_started" and str(event["user_id"]).isdigit()
+        }
+        reviews = {(event["user_id"], event["mentor_id"]) for event in events if "rating" in event}
+        # Nobody reviews whom they have not met, but for the users whose events are those of an unknown one.
+        assert len(reviews - sessions) < 0.02 * len(reviews)
 
 
 @pytest.mark.parametrize("events_format", ["jsonl", "jsonl.gz"])
@@ -69,7 +99,7 @@ def test_every_format_of_the_events_is_loaded_alike(tmp_path, warehouse, events_
 
 
 def test_days_add_up_to_the_whole(tmp_path, warehouse):
-    population = simulate(Scenario(2000, dirt=0.05))
+    population = simulate(Scenario(2000, dirt=0.05, optional_events=True))
     days = list(population.by_day(9, late_share=0.2))
     together = pl.concat([day.events for day in days]).drop("arrival")
     assert together.sort(together.columns).equals(population.events.sort(together.columns))
@@ -79,7 +109,9 @@ def test_days_add_up_to_the_whole(tmp_path, warehouse):
         assert day.events["occurred_at"].min() < yesterday.events["occurred_at"].max()
         assert day.events["occurred_at"].max() > yesterday.events["occurred_at"].max()
 
-    folder = simulated(tmp_path / "out", "--users", "2000", "--dirt", "0.05", "--days", "9", "--late-share", "0.2")
+    folder = simulated(
+        tmp_path / "out", "--users", "2000", "--dirt", "0.05", "--days", "9", "--late-share", "0.2", "--optional-events"
+    )
     names = [path.name for path in sorted(folder.iterdir())]
     assert names == [f"day_{number:03}" for number in range(1, 10)]
     loaded = sum(counts(warehouse, folder / name)["booking_events"]["loaded"] for name in names)

@@ -12,6 +12,7 @@ from analysis.answer.document import answer
 from analysis.answer.reports import COLUMNS
 from analysis.answer.schema.document import Answer
 from analysis.answer.schema.trial import TrialOutcome, TrialPlan
+from analysis.metrics.classes import OPTIONAL_EVENTS
 from analysis.metrics.definitions import checksums
 from engines import engine_of
 from engines.protocol import QueryError, Reader, UnknownNameError
@@ -213,7 +214,7 @@ def _refuse_before_first_event(reader: Reader, environment: Environment, as_of: 
         return
     ((first,),) = reader.rows(
         f"SELECT MIN(occurred_at) FROM {schema('staging', environment.name)}.stg_events "
-        f"WHERE load_id <= {environment.newest_load}"
+        f"WHERE load_id <= {environment.newest_load} AND event_type NOT IN {OPTIONAL_EVENTS}"
     )
     if first is None or as_of < first:
         begins = "there is no event yet" if first is None else f"the first event is of {first:%Y-%m-%dT%H:%M:%SZ}"

@@ -24,7 +24,7 @@ REPORTS = {
 # The value of a row, or of a whole report, that the other environment does not have.
 PRESENT = "present"
 # What tells the rows of a list apart, in the answer.
-_KEYS = ("tier", "group", "name", "event_type")
+_KEYS = ("tier", "group", "name", "event_type", "churn_reason")
 # What differs between any two environments, or depends on the clock.
 _PARAMETERS_LEFT_OUT = {"environment", "answered_at", "as_of", "taken_in"}
 _SECTIONS_LEFT_OUT = {"freshness", "warnings"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from analysis.metrics.classes import OPTIONAL_EVENTS
 from engines.protocol import Reader, UnknownNameError
 from errors import WarehouseError
 from settings import COMMAND, Settings
@@ -276,9 +277,10 @@ def _taken_in(reader: Reader, environment: str, in_bookings: int, in_sessions: i
 def _waiting_events(reader: Reader, in_bookings: int, in_sessions: int) -> list[tuple[int, int]]:
     """`(load_id, events)` of the loads with events that a fact does not hold.
 
-    A pair without a request has no booking and one without a start no session: its events change no such fact.
+    A pair without a request has no booking and one without a start no session: its events change no such fact, nor
+    does an optional event.
     """
-    newer = f"load_id > {min(in_bookings, in_sessions)}"
+    newer = f"load_id > {min(in_bookings, in_sessions)} AND event_type NOT IN {OPTIONAL_EVENTS}"
     if reader.rows(f"SELECT COUNT(*) FROM raw.booking_events WHERE {newer}") == [(0,)]:
         return []
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from analysis.metrics.classes import OLDER_THAN_WEEKS, WEEKS_BEFORE
+from analysis.metrics.classes import OLDER_THAN_WEEKS, OPTIONAL_EVENTS, WEEKS_BEFORE
 from engines.protocol import Reader, UnknownNameError
 from settings import COMMAND, Settings
 from warehouse.environments import Environment, built_by_other_models, schema
@@ -113,7 +113,7 @@ def _reported_weeks(reader: Reader, environment: Environment, _newest: datetime)
     """Events of the latest week, of each of those before it, and of all time before that."""
     rows = reader.rows(f"""
         SELECT weeks_before, CAST(SUM(events) AS BIGINT) FROM {schema("reports", environment.name)}.rpt_event_counts
-        WHERE event_load_id <= {environment.newest_load} GROUP BY weeks_before
+        WHERE event_load_id <= {environment.newest_load} AND event_type NOT IN {OPTIONAL_EVENTS} GROUP BY weeks_before
     """)
     events: dict[int, int] = dict(rows)
     return [events.get(weeks, 0) for weeks in range(OLDER_THAN_WEEKS + 1)]
@@ -130,5 +130,6 @@ def _counted_weeks(reader: Reader, environment: Environment, newest: datetime) -
         SELECT {weeks}, COUNT(CASE WHEN occurred_at <= TIMESTAMP '{starts[-1]}' THEN 1 END)
         FROM {schema("staging", environment.name)}.stg_events
         WHERE load_id <= {environment.newest_load} AND occurred_at <= TIMESTAMP '{newest}'
+            AND event_type NOT IN {OPTIONAL_EVENTS}
     """)
     return list(row)

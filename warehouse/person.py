@@ -79,9 +79,9 @@ def emails_of(reader: Reader, user_id: int) -> set[str]:
     try:
         rows = [
             *reader.rows(f"SELECT company_id, status FROM raw.users WHERE user_id = {user_id}"),
-            *reader.rows(
-                "SELECT event_id, cancelled_by, cancellation_reason, confirmed_start_time, "
-                f"requested_duration_minutes, duration_seconds FROM raw.booking_events WHERE user_id = {user_id}"
+            *(
+                [value for name, value in event.items() if name != "mentor_id" and isinstance(value, str)]
+                for event in reader.records(f"SELECT * FROM raw.booking_events WHERE user_id = {user_id}")
             ),
             *reader.rows(f"SELECT raw_text FROM raw.rejected_rows WHERE {names_number('raw_text', user_id)}"),
         ]

@@ -15,6 +15,7 @@ REPORTS = {
     "rpt_rebooking_by_mentor": "fct_sessions",
     "rpt_event_counts": "fct_bookings",
     "rpt_reliability_overall": "fct_sessions",
+    "rpt_optional_events": None,
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.answer.built import Built, parameters
+from analysis.answer.optional_events import optional_events_section
 from analysis.answer.rebooking import intent_section, rebooking_section
 from analysis.answer.reliability import reliability_section
 from analysis.answer.reports import Reports
@@ -45,6 +46,11 @@ class Counts:
 
     def clocks(self) -> list[Row]:
         return self.reports.clocks() if self.reports else self.facts().clocks()
+
+    def optional_events(self) -> list[Row]:
+        if self.reports and self._is_current and not self.reports.has_later_events:
+            return self.reports.optional_events()
+        return self.facts().optional_events()
 
     def reliability(self) -> list[Row]:
         return self.reports.reliability() if self.reports and self._is_current else self.facts().reliability()
@@ -126,6 +132,8 @@ def answer(
             "warnings": _warnings(rebooking, reliability, _left_out(by_session), settings),
             "sensitivity": sensitivity_section(by_session, by_approach, settings),
         }
+        if optional := optional_events_section(counts.optional_events(), by_session, settings):
+            document["optional_events"] = optional
         if full:
             document = {**document, **_more(counts, by_session, reliability, settings)}
     return document

@@ -22,8 +22,10 @@ from analysis.metrics.confounding import stratum_counts, with_company, with_mont
 from analysis.metrics.intent import follow_up_counts, user_intents
 from analysis.metrics.marts import Marts, latest_marts, marts_at
 from analysis.metrics.mentors import hourly_rates, mentor_counts
+from analysis.metrics.optional_events import optional_event_counts
 from analysis.metrics.rebooking import in_window, rebooking_counts, session_visits, user_outcomes, with_tier
 from analysis.metrics.reliability import (
+    booking_events,
     booking_outcomes,
     cancellation_counts,
     cancellation_origins,
@@ -68,7 +70,8 @@ class Facts:
         self.settings = settings
         self.built = built
         self.marts = marts_asked(table, settings, built, as_of)
-        self.events = self.marts.events.filter(self.marts.events.load_id <= built.newest_load)
+        self.all_events = self.marts.events.filter(self.marts.events.load_id <= built.newest_load)
+        self.events = booking_events(self.all_events)
         self.says_now = says_now
         self._kept = ExitStack()
 
@@ -123,6 +126,15 @@ class Facts:
     def clocks(self) -> list[Row]:
         """Rows of `clock_counts`."""
         return fetched(clock_counts(self.events))
+
+    def optional_events(self) -> list[Row]:
+        """Rows of `optional_event_counts`."""
+        marts, attribution = self.marts, self.settings.tier_attribution
+        return fetched(
+            optional_event_counts(
+                self.all_events, self.outcomes, marts.bookings, marts.mentors, attribution, marts.as_of
+            )
+        )
 
     def reliability(self) -> list[Row]:
         """Rows of `reliability_counts`."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from analysis.answer.tiers import Row
-from analysis.metrics.classes import OTHER_APPROACHES, WINDOWS
+from analysis.metrics.classes import OPTIONAL_EVENTS, OTHER_APPROACHES, WINDOWS
 
 _BECAME = ("attended", "missing_confirmations", "cancelled", "rescheduled", "no_show", "upcoming", "orphan", "open")
 _OUTCOMES = ("bookings", *_BECAME)
@@ -18,6 +18,9 @@ _TRACKING_PLAN = ("agreed_starts", "requested_durations", "named_cancellers", "c
 COLUMNS: dict[str, tuple[str, ...]] = {
     "rpt_event_counts": (
         *("event_load_id", "event_type", "events", "at_midnight", "unknown_user_events", "unknown_mentor_events"),
+    ),
+    "rpt_optional_events": (
+        *("event_type", "tier", "churn_reason", "users", "counted", "rating_sum", "requested", "attended"),
     ),
     "rpt_rebooking_by_mentor": (
         *("approach", "mentor_id", "tier", "other_tier", *_REBOOKED, "kept_users", "kept_rebooked"),
@@ -45,8 +48,16 @@ class Reports:
         self.newest_load = newest_load
 
     @cached_property
+    def _all_events(self) -> list[Row]:
+        return self.report("rpt_event_counts")
+
+    @cached_property
     def _events(self) -> list[Row]:
-        return [row for row in self.report("rpt_event_counts") if row["event_load_id"] <= self.newest_load]
+        return [
+            row
+            for row in self._all_events
+            if row["event_load_id"] <= self.newest_load and row["event_type"] not in OPTIONAL_EVENTS
+        ]
 
     @cached_property
     def _by_mentor(self) -> dict[str, list[Row]]:
@@ -69,6 +80,16 @@ class Reports:
             clock["events"] += row["events"]
             clock["at_midnight"] += row["at_midnight"]
         return list(counts.values())
+
+    @property
+    def has_later_events(self) -> bool:
+        """Whether optional events of loads count that the facts do not hold yet."""
+        return any(
+            row["event_load_id"] > self.newest_load and row["event_type"] in OPTIONAL_EVENTS for row in self._all_events
+        )
+
+    def optional_events(self) -> list[Row]:
+        return self.report("rpt_optional_events")
 
     def reliability(self) -> list[Row]:
         return self.report("rpt_reliability_by_tier")

@@ -14,6 +14,11 @@ NOTICES = ("after the agreed start", *LEAD_TIMES)
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # Users of the company in the users export: name of the class and its smallest size.
 COMPANY_SIZES = (("100 or more", 100), ("20 to 99", 20), ("5 to 19", 5), ("2 to 4", 2), ("1", 1))
+# The events of the tracking plan from which no booking or session is rebuilt; none of them need be sent. Written into
+# SQL, this is a list of texts.
+SIGNED_UP, ACTIVATED, CHURNED = "user_signed_up", "user_activated", "user_churned"
+PROFILE_VIEWED, REVIEWED = "mentor_profile_viewed", "session_reviewed"
+OPTIONAL_EVENTS = (SIGNED_UP, ACTIVATED, CHURNED, PROFILE_VIEWED, REVIEWED)
 # The latest week of events is compared with so many before it; what is older is one class, as is what comes later.
 WEEKS_BEFORE = 8
 OLDER_THAN_WEEKS, LATER = WEEKS_BEFORE + 1, -1

@@ -6,20 +6,38 @@ from typing import Any
 
 import ibis
 import sqlglot
+from ibis.expr.operations import UnboundTable
 from ibis.expr.types import Table
 from sqlglot import exp
 from sqlglot.optimizer.eliminate_subqueries import eliminate_subqueries
+from sqlglot.optimizer.merge_subqueries import merge_subqueries
+from sqlglot.optimizer.pushdown_projections import pushdown_projections
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.schema import MappingSchema
 
 
-def sql_for_engine(expression: Table, evaluator: Any) -> exp.Expr:
+def sql_for_engine(expression: Table, evaluator: Any, is_merged: bool = False) -> exp.Expr:
     """The query of an expression, written for the engine that runs the model; DuckDB's while models are loaded.
 
     Args:
         evaluator: SQLMesh's `MacroEvaluator`, as a model gets it.
+        is_merged: without derived tables that only choose and name columns, of which Ibis makes one a step: half as
+            much for SQLMesh to read, which it does at every run.
     """
     adapter = evaluator.locals.get("engine_adapter")
     # What may follow are settings of the dialect.
     dialect = adapter.dialect.split(",")[0] if adapter else "duckdb"
     names_of_ibis = {"spark": "pyspark"}
     query = sqlglot.parse_one(ibis.to_sql(expression, dialect=names_of_ibis.get(dialect, dialect)), dialect=dialect)
-    return eliminate_subqueries(query)
+    query = eliminate_subqueries(query)
+    return _merged(query, expression) if is_merged else query
+
+
+def _merged(query: exp.Expr, expression: Table) -> exp.Expr:
+    # Stars are written out first, by the tables that the expression reads; all names are lower case on every engine.
+    schema = MappingSchema(dialect="duckdb")
+    for table in expression.op().find(UnboundTable):
+        place = exp.table_(table.name, db=table.namespace.database)
+        schema.add_table(place, dict.fromkeys(table.schema.names, "unknown"))
+    qualified = qualify(query, schema=schema, dialect="duckdb", validate_qualify_columns=False)
+    return merge_subqueries(pushdown_projections(qualified, schema=schema))

@@ -18,6 +18,7 @@ METRICS = (
     "intent",
     "marts",
     "mentors",
+    "optional_events",
     "rebooking",
     "reliability",
     "sensitivity",

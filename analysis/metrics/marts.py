@@ -75,6 +75,8 @@ COLUMNS = {
         "mentor_id": "string",
         "occurred_at": "timestamp",
         "event_type": "string",
+        "churn_reason": "string",
+        "rating": "int64",
         "load_id": "int64",
     },
 }
@@ -110,8 +112,8 @@ class Marts:
 
     `sessions` and `bookings` are shaped like the facts. `users` has one row per known user, `user_id,
     company_id, status`. `mentors` has one row per version of a mentor that has begun, `mentor_id, tier,
-    hourly_rate, valid_from`. `events` has one row per event, `event_id, user_id, mentor_id, occurred_at, event_type,
-    load_id`.
+    hourly_rate, valid_from`. `events` has one row per event, optional ones too, `event_id, user_id, mentor_id,
+    occurred_at, event_type, churn_reason, rating, load_id`.
     """
 
     as_of: Moment

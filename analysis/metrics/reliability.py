@@ -5,7 +5,15 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import BooleanValue, IntegerValue, NumericValue, StringValue, Table, TimestampValue
 
-from analysis.metrics.classes import LATER, LEAD_TIMES, NOTICES, OLDER_THAN_WEEKS, UNKNOWN, WEEKS_BEFORE
+from analysis.metrics.classes import (
+    LATER,
+    LEAD_TIMES,
+    NOTICES,
+    OLDER_THAN_WEEKS,
+    OPTIONAL_EVENTS,
+    UNKNOWN,
+    WEEKS_BEFORE,
+)
 from analysis.metrics.marts import Moment
 
 
@@ -275,6 +283,11 @@ def _is_true(condition: BooleanValue) -> BooleanValue:
     return condition.fill_null(False)
 
 
+def booking_events(events: Table) -> Table:
+    """The events from which bookings and sessions are rebuilt: all but the optional ones."""
+    return events.filter(events.event_type.notin(OPTIONAL_EVENTS))
+
+
 def clock_counts(events: Table) -> Table:
     """One row per event type: `event_type, events, at_midnight`, those stamped exactly 00:00:00 UTC.
 
@@ -286,9 +299,12 @@ def clock_counts(events: Table) -> Table:
 
 
 def unknown_counts(events: Table, users: Table, mentors: Table) -> Table:
-    """One row: `unknown_user_events` and `unknown_mentor_events`, events of users or mentors never known."""
+    """One row: `unknown_user_events` and `unknown_mentor_events`, events of users or mentors never known.
+
+    An event of the user alone has no mentor, and is of none that is unknown.
+    """
     of_unknown_users = events.anti_join(users, "user_id")
-    of_unknown_mentors = events.anti_join(mentors, "mentor_id")
+    of_unknown_mentors = events.filter(events.mentor_id.notnull()).anti_join(mentors, "mentor_id")
     return of_unknown_users.agg(unknown_user_events=of_unknown_users.count()).cross_join(
         of_unknown_mentors.agg(unknown_mentor_events=of_unknown_mentors.count())
     )
@@ -316,6 +332,6 @@ def event_counts(events: Table, users: Table, mentors: Table, as_of: Moment) -> 
         events=joined.count(),
         at_midnight=joined.count(where=joined.occurred_at == joined.occurred_at.truncate("D")),
         unknown_user_events=joined.count(where=joined.has_user.isnull()),
-        unknown_mentor_events=joined.count(where=joined.has_mentor.isnull()),
+        unknown_mentor_events=joined.count(where=joined.has_mentor.isnull() & joined.mentor_id.notnull()),
     )
     return counted.rename(event_load_id="load_id").relocate("event_load_id")

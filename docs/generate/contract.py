@@ -7,13 +7,14 @@ Contract Standard. Both come from `ingest.contract`, the event catalogue and the
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from sqlmesh.utils import yaml
 
 from docs.generate.schema import DIALECT
 from ingest.contract import CONTRACTS, EVENTS, MENTORS, USERS, Contract, Field
-from ingest.event_catalogue import EVENT_TYPES, EventType, always_required
+from ingest.event_catalogue import EVENT_TYPES, RANGES, EventType, always_required, exempt, only_of
 from ingest.normalisation import CLOCK_GRACE, ISO_8601, WHITE_SPACE
 from ingest.sources import USUAL_NAMES
 from settings import HISTORY_START, PROJECT_ROOT, project_version
@@ -27,6 +28,7 @@ NOT_EXPRESSED = {
     "invalid_user_id": "an integer of text beyond 64 bits, or one written as 1.0 or 1e3",
     "invalid_timestamp": "a day or an hour that is not in the calendar, or a year before 1",
     "implausible_timestamp": f"a time before {HISTORY_START}, or more than {CLOCK_GRACE.days} day ahead of the load",
+    **{f"invalid_{name}": "an integer written as 1.0 or 1e0" for name in RANGES},
     "repeated_property": "a property that stands twice in an object",
     "conflicting_event_id": "an event_id that another event has (an identical copy is a duplicate)",
 }
@@ -48,9 +50,12 @@ def event_schema(event_types: tuple[EventType, ...] = EVENT_TYPES) -> str:
         "description": "One event of the booking tool. Other properties are allowed, and not loaded.",
         "type": "object",
         "properties": {field.name: _event_property(field, event_types) for field in EVENTS.fields},
-        "required": list(always_required(event_types)),
+        "required": [name for name in always_required(event_types) if not exempt(name, event_types)],
     }
-    if conditions := [_of_type(event, event_types) for event in event_types if _own(event, event_types)]:
+    exemptions = [(name, types) for name in always_required(event_types) if (types := exempt(name, event_types))]
+    conditions = [_but_of_types(name, types) for name, types in exemptions]
+    conditions += [_of_type(event, event_types) for event in event_types if _own(event, event_types)]
+    if conditions:
         document["allOf"] = conditions
     return json.dumps(document, indent=2) + "\n"
 
@@ -69,18 +74,39 @@ def _event_property(field: Field, event_types: tuple[EventType, ...]) -> dict[st
     if field.type == "integer":
         number = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
         return described | {"anyOf": [number, {"type": "string", "pattern": whole.format(_BLANK, "[+-]?[0-9]+")}]}
+    if exempt(field.name, event_types):
+        return described | {"type": ["string", "number", "boolean", "null"]} | without_nul
     return described | {"type": ["string", "number", "boolean"], "pattern": f"[^{_BLANK}]"} | without_nul
 
 
 def _of_type(event: EventType, event_types: tuple[EventType, ...]) -> dict[str, Any]:
     """What one type requires beyond the others."""
-    pattern = f"^[{_BLANK}]*{_any_case(event.name)}[{_BLANK}]*$"
     own = _own(event, event_types)
     filled = {"type": ["string", "number", "boolean", "object", "array"], "pattern": f"[^{_BLANK}]"}
     return {
-        "if": {"properties": {"event_type": {"type": "string", "pattern": pattern}}, "required": ["event_type"]},
-        "then": {"required": own, "properties": dict.fromkeys(own, filled)},
+        "if": _is_of_types([event.name]),
+        "then": {"required": own, "properties": {name: _in_range(name) or filled for name in own}},
     }
+
+
+def _but_of_types(name: str, types: tuple[str, ...]) -> dict[str, Any]:
+    """What every type requires but these."""
+    filled = {"type": ["string", "number", "boolean"], "pattern": f"[^{_BLANK}]"}
+    return {"if": {"not": _is_of_types(types)}, "then": {"required": [name], "properties": {name: filled}}}
+
+
+def _is_of_types(names: Iterable[str]) -> dict[str, Any]:
+    pattern = f"^[{_BLANK}]*({'|'.join(map(_any_case, names))})[{_BLANK}]*$"
+    return {"properties": {"event_type": {"type": "string", "pattern": pattern}}, "required": ["event_type"]}
+
+
+def _in_range(name: str) -> dict[str, Any] | None:
+    """What a whole number may be, where it is one."""
+    if name not in RANGES:
+        return None
+    low, high = RANGES[name]
+    digits = f"^[{_BLANK}]*[+]?0*[{low}-{high}][{_BLANK}]*$"
+    return {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, {"type": "string", "pattern": digits}]}
 
 
 def _own(event: EventType, event_types: tuple[EventType, ...]) -> list[str]:
@@ -94,8 +120,10 @@ def _any_case(name: str) -> str:
 
 
 def _description(field: Field, event_types: tuple[EventType, ...] = ()) -> str:
-    of = [event.name for event in event_types if field.name in event.optional]
+    of = [event.name for event in event_types if field.name in event.optional] or only_of(field.name, event_types)
     types = f" Of {' and '.join(of)}." if of else ""
+    if but := exempt(field.name, event_types):
+        types += f" {', '.join(but)} need none."
     return f"{field.description}{types}{f' Without it {field.without_it}.' if field.without_it else ''}"
 
 
@@ -148,7 +176,7 @@ def _odcs_property(contract: Contract, field: Field) -> dict[str, Any]:
         "name": field.name,
         "logicalType": _TYPES[field.type],
         "description": _description(field, event_types),
-        "required": field.is_filled,
+        "required": field.is_filled and not (exempt(field.name) or only_of(field.name)),
         "customProperties": [{"property": "columnMustExist", "value": field.is_required}],
     }
     if field.name == contract.key:

@@ -89,6 +89,8 @@ _REASONS = {
     "implausible_timestamp": "the time lies before 2000 or more than a day ahead of the load",
     "missing_event_type": "no type",
     "unknown_event_type": "a type that `seeds/event_catalogue.csv` does not have",
+    "missing_rating": "a review without a rating",
+    "invalid_rating": "a rating that is no whole number from 1 to 5",
     "forgotten_user": "a user who was forgotten; the text of the row is not kept",
     "conflicting_event_id": "an id that another event with other values has",
 }

@@ -106,6 +106,10 @@ class _Loading:
     def create(self, tables: str) -> None:
         self.connection.execute(tables)
 
+    def extend(self, table: str, column: str, statements: str) -> None:
+        if column not in self.connection.table(f"raw.{table}").columns:
+            self.connection.execute(statements)
+
     def provide(self, table: str, key: str, keys: str) -> None:
         """Nothing to do."""
 

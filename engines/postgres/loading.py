@@ -56,6 +56,16 @@ class PostgresLoading:
             self._fetch("loads")
         (self.newest_load,) = one_row(self.connection, "SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
 
+    def extend(self, table: str, column: str, statements: str) -> None:
+        with self.postgres.cursor() as cursor:
+            # A change that changes nothing would keep readers out all the same.
+            cursor.execute(
+                "SELECT COUNT(*) FROM information_schema.columns "
+                f"WHERE table_schema = 'raw' AND table_name = '{table}' AND column_name = '{column}'"
+            )
+            if cursor.fetchone() == (0,):
+                cursor.execute(statements)
+
     def provide(self, table: str, key: str, keys: str) -> None:
         if not self.newest_load or table in self.provided:
             return

@@ -52,6 +52,13 @@ class SnowflakeLoading:
         self._fetch("loads")
         (self.newest_load,) = one_row(self.connection, "SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
 
+    def extend(self, table: str, column: str, statements: str) -> None:
+        there = SnowflakeReader(self.snowflake).rows(
+            f"SELECT column_name FROM information_schema.columns WHERE table_schema = 'raw' AND table_name = '{table}'"
+        )
+        if (column,) not in there:
+            self._execute(*statements_in_snowflake(statements))
+
     def provide(self, table: str, key: str, keys: str) -> None:
         if not self.newest_load or table in self.provided:
             return

@@ -60,6 +60,14 @@ class SparkLoading:
         written = statement.sql(dialect="spark")
         self.session.sql(f"{written} USING parquet LOCATION '{self._files(self.tables[-1])}'")
 
+    def extend(self, table: str, column: str, statements: str) -> None:
+        if column in self.session.table(f"raw.{table}").columns:
+            return
+        for statement in sqlglot.parse(statements, dialect="duckdb"):
+            # Nothing of Parquet files is ever NOT NULL.
+            for added in statement.find_all(exp.ColumnDef) if statement else ():
+                self.session.sql(f"ALTER TABLE raw.{table} ADD COLUMNS ({added.sql(dialect='spark')})")
+
     def provide(self, table: str, key: str, keys: str) -> None:
         if not self.newest_load or table in self.provided:
             return
@@ -90,7 +98,8 @@ class SparkLoading:
     def _fetch(self, table: str, where: str = "") -> None:
         if any(self._files(table).glob("*.parquet")):
             self.connection.execute(
-                f"INSERT INTO raw.{table} BY NAME FROM READ_PARQUET('{self._files(table)}/*.parquet') {where}"
+                f"INSERT INTO raw.{table} BY NAME FROM "
+                f"READ_PARQUET('{self._files(table)}/*.parquet', union_by_name = true) {where}"
             )
 
 

@@ -48,11 +48,14 @@ WITH affected_pairs AS (
     MAX(load_id) AS load_id
   FROM staging.stg_events
   WHERE
-    @start_ds <= @VAR('history_start')
-    OR load_id > (
-      SELECT
-        COALESCE(MAX(known.load_id), 0)
-      FROM marts.fct_bookings AS known
+    precedence > 0
+    AND (
+      @start_ds <= @VAR('history_start')
+      OR load_id > (
+        SELECT
+          COALESCE(MAX(known.load_id), 0)
+        FROM marts.fct_bookings AS known
+      )
     )
   GROUP BY
     user_id,
@@ -73,6 +76,8 @@ WITH affected_pairs AS (
   INNER JOIN affected_pairs
     ON events.user_id = affected_pairs.user_id
     AND events.mentor_id = affected_pairs.mentor_id
+  WHERE
+    events.precedence > 0
 ), bookings AS (
   SELECT
     user_id,

@@ -41,11 +41,14 @@ WITH affected_pairs AS (
     MAX(load_id) AS load_id
   FROM staging.stg_events
   WHERE
-    @start_ds <= @VAR('history_start')
-    OR load_id > (
-      SELECT
-        COALESCE(MAX(known.load_id), 0)
-      FROM marts.fct_sessions AS known
+    precedence > 0
+    AND (
+      @start_ds <= @VAR('history_start')
+      OR load_id > (
+        SELECT
+          COALESCE(MAX(known.load_id), 0)
+        FROM marts.fct_sessions AS known
+      )
     )
   GROUP BY
     user_id,

@@ -15,7 +15,7 @@ MODEL (
   ),
   column_descriptions (
     event_type = 'Name of the event, lower case',
-    precedence = 'Order at the same instant within a pair: what closes something comes before what opens the next',
+    precedence = 'Order at the same instant within a pair: what closes something comes before what opens the next; 0: an optional event, from which no booking or session is rebuilt',
     description = 'What the event says',
     required_properties = 'Properties without which an event is rejected, separated by |',
     optional_properties = 'Properties kept where present, separated by |'
@@ -23,6 +23,11 @@ MODEL (
   grain event_type,
   audits (
     not_null(columns := (event_type, precedence, description, required_properties)),
-    unique_values(columns := (event_type, precedence))
+    unique_values(columns := (
+      event_type
+    )),
+    unique_values(columns := (
+      precedence
+    ), condition := precedence > 0)
   )
 )

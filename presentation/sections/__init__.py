@@ -13,6 +13,7 @@ from presentation.sections.definitions import definitions
 from presentation.sections.intent import intent
 from presentation.sections.like_with_like import like_with_like
 from presentation.sections.mentors import mentors
+from presentation.sections.optional_events import optional_events
 from presentation.sections.pairs import pairs
 from presentation.sections.rebooking import rebooking
 from presentation.sections.reliability import reliability, reliability_in_time
@@ -43,7 +44,10 @@ def sections(document: Row, settings: Settings) -> list[Section]:
     Args:
         settings: those the document was made with; see `document.settings_of`.
     """
-    found = [section(document, settings) for section in FIRST]
+    first = FIRST
+    if "optional_events" in document:
+        first = (*FIRST[:-1], optional_events, FIRST[-1])
+    found = [section(document, settings) for section in first]
     if is_full(document):
         found += [section(document, settings) for section in FURTHER]
         found.append(definitions(settings))

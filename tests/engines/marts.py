@@ -42,7 +42,7 @@ def marts_of(warehouse: Warehouse) -> tuple[datetime, dict[str, pa.Table]]:
 def turning_points(as_of: datetime, chance: random.Random) -> dict[str, list[dict[str, Any]]]:
     """Visits and bookings at one instant, and on either side of a day, a week, a month, a window and `as_of`."""
     start = as_of - timedelta(days=DAYS_SEEN)
-    sessions, bookings, users = [], [], []
+    sessions, bookings, users, events = [], [], [], []
     waits = [hours * timedelta(hours=1) + tick * timedelta(microseconds=1) for hours in (1, 24, 72) for tick in (0, 1)]
     for user_id in range(FIRST_USER, FIRST_USER + USERS):
         company = chance.choice(["c1", "c2", UNKNOWN])
@@ -77,7 +77,17 @@ def turning_points(as_of: datetime, chance: random.Random) -> dict[str, list[dic
                 | {"is_confirmation_missing": status == "attended" and not is_confirmed}
                 | {"is_rescheduled": is_cancelled and chance.random() < 0.5, "last_event_at": moment, "load_id": 1}
             )
-    return {"fct_sessions": sessions, "fct_bookings": bookings, "dim_users": users}
+        for number in range(4):
+            kind = chance.choice(("session_reviewed", "user_churned", "mentor_profile_viewed", "user_signed_up"))
+            moment = start + chance.choice(BASES) + chance.choice(STEPS)
+            events.append(
+                {"event_id": f"o{user_id}-{number}", "user_id": user_id, "event_type": kind, "load_id": 1}
+                | {"mentor_id": None if kind.startswith("user_") else chance.choice(MENTOR_IDS)}
+                | {"occurred_at": chance.choice([moment, moment, as_of, as_of + timedelta(microseconds=1)])}
+                | {"rating": chance.randint(1, 5) if kind == "session_reviewed" else None}
+                | {"churn_reason": chance.choice([None, "Price", "goal"]) if kind == "user_churned" else None}
+            )
+    return {"fct_sessions": sessions, "fct_bookings": bookings, "dim_users": users, "stg_events": events}
 
 
 def connected(engine: str, tables: dict[str, pa.Table], folder: Path, server: Any) -> ibis.BaseBackend:

@@ -18,6 +18,7 @@ from analysis.metrics.balance import balance_counts
 from analysis.metrics.definitions import METRICS
 from analysis.metrics.marts import Marts, latest_event, latest_marts, mart, marts_at, newest_load
 from analysis.metrics.mentors import hourly_rates
+from analysis.metrics.optional_events import optional_event_counts
 from analysis.metrics.rebooking import session_visits, user_outcomes, with_tier
 from analysis.metrics.reliability import (
     property_counts,
@@ -57,6 +58,12 @@ def metrics_of(marts: Marts, earlier: Marts) -> dict[str, Table]:
         **{f"sessions: {name}": metric for name, metric in test_session_metrics.metrics_of(marts).items()},
         "balance": balance_counts(outcomes, marts.users, marts.sessions),
         "rates": hourly_rates(marts.mentors),
+        **{
+            f"optional events: {attribution}": optional_event_counts(
+                marts.events, outcomes, marts.bookings, marts.mentors, attribution, marts.as_of
+            )
+            for attribution in ("current", "at_session")
+        },
         "unknown": unknown_counts(marts.events, marts.users, marts.mentors),
         **{
             f"earlier {name}": getattr(earlier, name) for name in ("sessions", "bookings", "users", "mentors", "events")

@@ -32,7 +32,8 @@ LOADS = LoadHistory(
     [Rejection("users", "user_id_is_no_integer", 3)],
 )
 NAMES = [
-    *("answer", "rebooking", "intent", "reliability", "caveats", "time_to_rebooking", "cohorts", "like_with_like"),
+    *("answer", "rebooking", "intent", "reliability", "optional_events", "caveats"),
+    *("time_to_rebooking", "cohorts", "like_with_like"),
     *("mentors", "pairs", "sensitivity", "robustness", "reliability_in_time", "booking_details"),
     *("definitions", "data_quality", "provenance"),
 ]

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from analysis.answer.schema.booking_details import BookingDetails
 from analysis.answer.schema.explanations import Cohorts, Confounding, Mentors, Pair, Power, TimeToRebooking
 from analysis.answer.schema.freshness import Freshness
+from analysis.answer.schema.optional_events import OptionalEvents
 from analysis.answer.schema.rebooking import Intent, Rebooking, Sensitivity
 from analysis.answer.schema.reliability import Reliability, ReliabilityInTime
 from analysis.answer.schema.robustness import Robustness
@@ -101,3 +102,5 @@ class Answer(FullSections):
     """What the reader has to know besides, one sentence each."""
     sensitivity: Sensitivity
     """Whether another way of counting changes the conclusion."""
+    optional_events: NotRequired[OptionalEvents]
+    """What the optional events of the tracking plan say; it is there where such events came that are counted."""

@@ -20,6 +20,7 @@ CASES = [
     *values.IDS,
     *values.TIMES,
     *event_files.TYPES,
+    *event_files.OPTIONAL,
     *values.REPEATED,
     *values.SHEET,
     *values.INJECTIONS,

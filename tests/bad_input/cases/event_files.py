@@ -169,3 +169,44 @@ TYPES = [
         ('{"name": "session_started"}', "nested_value", None),
     )
 ]
+_RATING = "SELECT CAST(rating AS VARCHAR) FROM raw.booking_events WHERE event_id = 'new'"
+OPTIONAL = [
+    *(
+        events(
+            "Optional events",
+            f"a review with the rating {json.dumps(rating)}",
+            event("new", event_type="session_reviewed", rating=rating),
+            fates=(fate,),
+            stored=(_RATING, [(stored,)] if stored else []),
+        )
+        for rating, fate, stored in (
+            (5, "loaded", "5"),
+            (" 1 ", "loaded", "1"),
+            (0, "invalid_rating", None),
+            (6, "invalid_rating", None),
+            (4.5, "invalid_rating", None),
+            ("x", "invalid_rating", None),
+            ([5], "invalid_rating", None),
+            ("", "missing_rating", None),
+            (None, "missing_rating", None),
+        )
+    ),
+    *(
+        events(
+            "Optional events", f"{kind} without a mentor", event("new", event_type=kind, mentor_id=None), fates=(fate,)
+        )
+        for kind, fate in (
+            ("user_churned", "loaded"),
+            ("user_signed_up", "loaded"),
+            ("mentor_profile_viewed", "missing_mentor_id"),
+        )
+    ),
+    events(
+        "Optional events",
+        "a rating that is none on another event",
+        event("new", rating="x"),
+        fates=("loaded",),
+        notes=("columns that are not loaded: rating",),
+        stored=(_RATING, [(None,)]),
+    ),
+]

@@ -19,7 +19,8 @@ COMPARED = {
     "users": "user_id, company_id, signup_date, status, updated_at, load_id",
     "mentors": "mentor_id, tier, hourly_rate, updated_at, is_deleted, load_id",
     "booking_events": "event_id, user_id, mentor_id, occurred_at, event_type, cancelled_by, cancellation_reason, "
-    "confirmed_start_time, requested_duration_minutes, duration_seconds, load_id",
+    "confirmed_start_time, requested_duration_minutes, duration_seconds, signup_source, churn_reason, viewed_from, "
+    "rating, load_id",
     "rejected_rows": "load_id, file, position, reason, raw_text",
     "loads": "load_id, source, file, checksum, rows_read, rows_loaded, rows_known, rows_duplicate, rows_rejected",
 }
@@ -38,7 +39,7 @@ def in_postgres(server) -> dict[str, Counter]:
 
 
 def test_days_of_dirty_files_give_the_rows_that_duckdb_has(run, gateway, warehouse, tmp_path):
-    simulate(Scenario(150, 3, dirt=0.1)).write(tmp_path / "days", "jsonl", 4, 0.2)
+    simulate(Scenario(150, 3, dirt=0.1, optional_events=True)).write(tmp_path / "days", "jsonl", 4, 0.2)
     for day in sorted((tmp_path / "days").iterdir()):
         run("ingest", "--data", str(day))
         ingest(warehouse, day)
@@ -75,3 +76,18 @@ def test_a_file_that_cannot_be_read_leaves_nothing(run, gateway, tmp_path):
     folder = write_data(tmp_path / "data", events=json.dumps([event("e1")])[:-5])
     assert "is broken JSON" in run("ingest", "--data", str(folder), exit_code=1).output
     assert gateway.query("SELECT COUNT(*) FROM pg_namespace WHERE nspname = 'raw'") == [(0,)]
+
+
+def test_a_warehouse_from_before_there_were_optional_events_is_extended(run, gateway, warehouse, tmp_path):
+    folder = write_data(tmp_path / "data", events=[event("e1")])
+    run("ingest", "--data", str(folder))
+    for column in ("signup_source", "churn_reason", "viewed_from", "rating"):
+        gateway.query(f"ALTER TABLE raw.booking_events DROP COLUMN {column}")
+    gateway.query("ALTER TABLE raw.booking_events ALTER COLUMN mentor_id SET NOT NULL")
+    ingest(warehouse, folder)
+    run("ingest", "--data", str(folder))
+    assert in_postgres(gateway) == in_duckdb(warehouse)
+    write_data(folder, events=[event("e1"), event("c", event_type="user_churned", mentor_id=None)])
+    run("ingest", "--data", str(folder))
+    ingest(warehouse, folder)
+    assert in_postgres(gateway) == in_duckdb(warehouse)

@@ -15,7 +15,7 @@ def in_snowflake(account) -> dict[str, Counter]:
 
 
 def test_days_of_dirty_files_give_the_rows_that_duckdb_has(run, account, warehouse, tmp_path):
-    simulate(Scenario(150, 3, dirt=0.1)).write(tmp_path / "days", "jsonl", 3, 0.2)
+    simulate(Scenario(150, 3, dirt=0.1, optional_events=True)).write(tmp_path / "days", "jsonl", 3, 0.2)
     for day in sorted((tmp_path / "days").iterdir()):
         run("ingest", "--data", str(day))
         ingest(warehouse, day)
@@ -75,3 +75,15 @@ def test_a_database_of_somebody_else_is_left_alone(run, account, tmp_path):
     assert "nothing to reset" in run("reset", "--yes", exit_code=1).output
     assert account.rows() == {"marts.theirs": [(1,)]}
     assert set(account.databases) == {"MENTOR_ANALYTICS"}
+
+
+def test_a_warehouse_from_before_there_were_optional_events_is_extended(run, account, warehouse, tmp_path):
+    folder = write_data(tmp_path / "data", events=[event("e1")])
+    run("ingest", "--data", str(folder))
+    for column in ("signup_source", "churn_reason", "viewed_from", "rating"):
+        account.query(f"ALTER TABLE raw.booking_events DROP COLUMN {column}")
+    ingest(warehouse, folder)
+    write_data(folder, events=[event("e1"), event("c", event_type="user_churned", mentor_id=None)])
+    run("ingest", "--data", str(folder))
+    ingest(warehouse, folder)
+    assert in_snowflake(account) == in_duckdb(warehouse)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from engines import engine_of
-from ingest import distributed
+from ingest import distributed, load, sources
+from ingest.raw_tables import RAW_TABLES
+from ingest.sources import EVENTS
 from settings import load_settings
 from simulation.population import Scenario, simulate
 from tests.conftest import event, ingest, write_data
@@ -59,7 +63,7 @@ def write_files(folder: Path) -> None:
 
 
 def test_days_of_dirty_files_give_the_rows_that_duckdb_has(run, warehouse, tmp_path, monkeypatch, dealt_out):
-    simulate(Scenario(150, 3, dirt=0.1)).write(tmp_path / "days", "jsonl", 3, 0.2)
+    simulate(Scenario(150, 3, dirt=0.1, optional_events=True)).write(tmp_path / "days", "jsonl", 3, 0.2)
     days = sorted((tmp_path / "days").iterdir())
     write_files(days[0])
     for number, day in enumerate(days):
@@ -94,3 +98,20 @@ def test_a_file_that_cannot_be_read_leaves_nothing(run, place, tmp_path, dealt_o
     assert "901" in error
     assert not (place / "published.json").exists()
     assert list((place / "sets").iterdir()) == []
+
+
+def test_a_table_from_before_there_were_optional_events_is_extended(run, warehouse, tmp_path, monkeypatch):
+    """The set of an earlier version: a list and files without the columns, here without their last ones."""
+    folder = write_data(tmp_path / "data", events=[event("e1")])
+    added = ("signup_source", "churn_reason", "viewed_from", "rating")
+    tables = re.sub(rf"({'|'.join(added)}) \w+, ", "", RAW_TABLES)
+    events = replace(EVENTS, columns=tuple(name for name in EVENTS.columns if name not in added))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(load, "make_raw_tables", lambda raw: raw.create(tables))
+        earlier.setattr(sources, "EVENTS", events)
+        run("ingest", "--data", str(folder))
+    ingest(warehouse, folder)
+    write_data(folder, events=[event("e1"), event("c", event_type="user_churned", mentor_id=None)])
+    run("ingest", "--data", str(folder))
+    ingest(warehouse, folder)
+    assert in_spark() == in_duckdb(warehouse)
