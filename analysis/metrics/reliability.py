@@ -327,7 +327,9 @@ def event_counts(events: Table, users: Table, mentors: Table, as_of: Moment) -> 
     known_users = users.select("user_id", has_user=ibis.literal(True))
     known_mentors = mentors.select("mentor_id", has_mentor=ibis.literal(True)).distinct()
     joined = timed.left_join(known_users, "user_id").left_join(known_mentors, "mentor_id")
-    joined = joined.select("load_id", "event_type", "occurred_at", "weeks_before", "has_user", "has_mentor")
+    joined = joined.select(
+        *("load_id", "event_type", "occurred_at", "mentor_id", "weeks_before", "has_user", "has_mentor")
+    )
     counted = joined.group_by("load_id", "event_type", "weeks_before").agg(
         events=joined.count(),
         at_midnight=joined.count(where=joined.occurred_at == joined.occurred_at.truncate("D")),
