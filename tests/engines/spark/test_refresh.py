@@ -216,14 +216,15 @@ def test_a_day_that_loses_all_its_rows_loses_them_in_the_facts(refreshed):
 
 
 def test_a_statement_that_fails_publishes_nothing_of_a_plan(refreshed, monkeypatch):
-    from engines.spark.sqlmesh_connection import ParquetAdapter
+    from sqlmesh.core.engine_adapter.spark import SparkEngineAdapter
 
     before = state(refreshed)
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("no room")
 
-    monkeypatch.setattr(ParquetAdapter, "_execute", fail)
+    # Not of the project's own adapter, which takes note of what fails.
+    monkeypatch.setattr(SparkEngineAdapter, "_execute", fail)
     monkeypatch.setenv("MENTOR_NO_SHOW_GRACE_DAYS", "1")
     with pytest.raises(Exception, match=r"."):
         plan("dev")
