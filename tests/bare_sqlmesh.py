@@ -26,6 +26,12 @@ from warehouse.environments import Environment, read_environment, schema
 
 SHEET_HEADER = ("mentor_id", "tier", "hourly_rate", "updated_at")
 EXPORT_HEADER = ("user_id", "company_id", "signup_date", "status", "updated_at")
+# An edit of the models in which one mentor has another tier than the sheet says.
+ALL_GOLD = (
+    "models/staging/stg_mentors.sql",
+    "  tier::TEXT AS tier",
+    "  CASE WHEN mentor_id = 'M-2' THEN 'Gold' ELSE tier END::TEXT AS tier",
+)
 DEFAULT_SHEET = [("M-1", "Gold", "200", ""), ("M-2", "Silver", "100", "")]
 DEFAULT_EXPORT = [(1, "7", "2023-01-01", "active", ""), (2, "7", "2023-01-02", "churned", "")]
 
@@ -179,9 +185,19 @@ class Warehouse:
         """)
 
 
-def copy_of_models(folder: Path) -> Path:
-    """The files that SQLMesh reads, in a folder where a test may change them."""
+def edited_models(folder: Path, *edits: tuple[str, ...]) -> Path:
+    """The files that SQLMesh reads, in a folder of their own, with edits.
+
+    Args:
+        edits: each a file, then texts that are found there once, each followed by the text in its place.
+    """
     for name in ("models", "audits", "macros", "seeds", "linter"):
         shutil.copytree(PROJECT_ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT_ROOT / "external_models.yaml", folder)
+    for file, *replaced in edits:
+        text = (folder / file).read_text()
+        for old, new in zip(replaced[::2], replaced[1::2], strict=True):
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        (folder / file).write_text(text)
     return folder

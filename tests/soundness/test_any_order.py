@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from benchmarks.kill import content
 from settings import Settings
 from tests import reference
-from tests.bare_sqlmesh import Warehouse, copy_of_models
+from tests.bare_sqlmesh import ALL_GOLD, Warehouse, edited_models
 from tests.conftest import EXAMPLES_FACTOR, event, ingest
 from tests.test_answer import run
 from tests.test_history import EXPORT, SHEET, mentors_replay, typed, users_replay
@@ -69,11 +69,6 @@ ONE_COLUMN_MORE = (
     "    load_id = 'The newest load among the events of the pair'\n",
     "    load_id = 'The newest load among the events of the pair',\n    one = 'One'\n",
 )
-ALL_GOLD = (
-    "models/staging/stg_mentors.sql",
-    "  tier::TEXT AS tier",
-    "  CASE WHEN mentor_id = 'M-2' THEN 'Gold' ELSE tier END::TEXT AS tier",
-)
 EDITS = [(), (ONE_COLUMN_MORE,), (ALL_GOLD,), (ONE_COLUMN_MORE, ALL_GOLD)]
 FACTS = ("marts.fct_bookings", "marts.fct_sessions")
 
@@ -100,7 +95,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.bare = Warehouse(self.folder)
         self.edits: tuple = ()
-        self.folders = {edits: self._edited(number, edits) for number, edits in enumerate(EDITS)}
+        self.folders = {
+            edits: edited_models(self.folder / f"tree_{number}", *edits) for number, edits in enumerate(EDITS)
+        }
         self.built: dict[str, tuple[Settings, tuple]] = {}
         self.replays = {"mentors": mentors_replay(), "users": users_replay()}
         self.newest = dict.fromkeys(self.replays, 0)
@@ -233,17 +230,6 @@ class AnyOrder(RuleBasedStateMachine):
         ]
 
     # --- the working trees and the sources ---
-
-    def _edited(self, number: int, edits: tuple) -> Path:
-        """A copy of the models with these edits."""
-        folder = copy_of_models(self.folder / f"tree_{number}")
-        for file, *replaced in edits:
-            text = (folder / file).read_text()
-            for old, new in zip(replaced[::2], replaced[1::2], strict=True):
-                assert text.count(old) == 1, old
-                text = text.replace(old, new)
-            (folder / file).write_text(text)
-        return folder
 
     def _write(self, events: list) -> None:
         """Write the data folder: these events, and the sheet and the export as they are now."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from settings import PROJECT_ROOT
-from tests.bare_sqlmesh import DEFAULT_SHEET, Warehouse, copy_of_models
+from tests.bare_sqlmesh import ALL_GOLD, DEFAULT_SHEET, Warehouse, edited_models
 from tests.conftest import event
 from tests.processes import Command
 from tests.project_copy import ProjectCopy
@@ -40,15 +39,6 @@ def came_back(users: range, mentor: str = "M-1") -> list[dict]:
         for user in users
         for day in (1, 11)
     ]
-
-
-def with_m_2_as_gold(folder: Path) -> Path:
-    """A copy of the models in which one mentor has another tier than the sheet says."""
-    copy_of_models(folder)
-    model = folder / "models" / "staging" / "stg_mentors.sql"
-    change = "CASE WHEN mentor_id = 'M-2' THEN 'Gold' ELSE tier END::TEXT AS tier"
-    model.write_text(model.read_text().replace("  tier::TEXT AS tier", f"  {change}"))
-    return folder
 
 
 @pytest.fixture
@@ -252,7 +242,7 @@ def test_an_environment_whose_own_tables_were_promoted_says_that_it_has_to_be_ma
     bare.ingest(came_back(range(1, 3)))
     bare.plan()
     # Facts read the mentors, whose kind is forward-only: what depends on them gets a copy in dev.
-    bare.root = with_m_2_as_gold(tmp_path / "edited")
+    bare.root = edited_models(tmp_path / "edited", ALL_GOLD)
     bare.changes = {"default_session_minutes": 45}
     bare.plan("dev")
     bare.plan("prod")
@@ -278,7 +268,7 @@ def test_an_environment_whose_mentors_prod_has_changed_says_that_it_has_to_be_ma
     bare.ingest(came_back(range(1, 3)))
     bare.plan()
     bare.plan("dev")
-    root, bare.root = bare.root, with_m_2_as_gold(tmp_path / "edited")
+    root, bare.root = bare.root, edited_models(tmp_path / "edited", ALL_GOLD)
     bare.plan("prod")
     if is_taken_back:
         # The models are those of dev again, and SQLMesh's version of them is another one.
@@ -310,7 +300,7 @@ def test_a_promoted_change_of_a_dimension_shows_after_a_run_and_is_told_of_until
     """Every load was held, so `transform` said "nothing new" and ran nothing; and no answer said so."""
     bare.ingest(came_back(range(1, 5)))
     bare.plan()
-    root, edited = bare.root, with_m_2_as_gold(tmp_path / "edited")
+    root, edited = bare.root, edited_models(tmp_path / "edited", ALL_GOLD)
     paths = {
         "transform": lambda: run(bare.file, "transform"),
         "refresh": lambda: run(bare.file, "refresh", "--data", str(bare.data)),
