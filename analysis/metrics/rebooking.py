@@ -24,7 +24,8 @@ def booking_visits(bookings: Table, users: Table, *columns: str) -> Table:
     """
     kept = bookings.filter(bookings.booking_status != "cancelled")
     kept = kept.select("user_id", "mentor_id", *columns, visit_id="booking_id", visited_at="requested_at")
-    return kept.semi_join(users, "user_id")
+    # Where two parts of a query share a semi-join, Ibis leaves it as it is, also for PostgreSQL, which has none.
+    return kept.join(users.select("user_id"), "user_id")
 
 
 def within_window(moment: TimestampValue, first_at: TimestampValue, window_days: int | None) -> BooleanValue:
