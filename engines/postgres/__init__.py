@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engines.one_connection import context_by
 from engines.postgres.connection import connect, interruptible_queries, is_aborted, libraries, lost, parameters, told
 from engines.postgres.connection import place as described_place
 from engines.postgres.lock import lock_for_refresh
@@ -47,23 +48,7 @@ class PostgresState:
 
     @contextmanager
     def running(self, config: Config) -> Iterator[Context]:
-        from sqlmesh import Context
-        from sqlmesh.core.console import get_console
-        from sqlmesh.core.state_sync import EngineAdapterStateSync
-
-        from engines.postgres.sqlmesh_connection import SharedConnection
-        from settings import PROJECT_ROOT
-
-        connection = config.get_connection(self.settings.gateway)
-        assert isinstance(connection, SharedConnection)
-        connection.share(self.adapter)
-        state_sync = EngineAdapterStateSync(
-            self.adapter,
-            schema=config.get_state_schema(self.settings.gateway),
-            console=get_console(),
-            cache_dir=Path(str(config.cache_dir)),
-        )
-        yield Context(paths=[str(PROJECT_ROOT)], config=config, state_sync=state_sync, concurrent_tasks=1)
+        yield context_by(self.adapter, config, self.settings.gateway)
 
     def restore(self, file: Path) -> None:
         from engines.postgres.backup import restore

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from engines.postgres.connection import place
 from engines.protocol import Say
-from errors import WarehouseError
+from engines.waiting import wait_for_writer
 
-_POLL_SECONDS = 0.2
 # The advisory lock that writers of one database share.
 LOCK = 0x6D656E746F72
 
@@ -33,12 +31,11 @@ def lock_for_sqlmesh(cursor: Any, wait_seconds: float, say: Say) -> None:
 
 def _acquire(cursor: Any, attempt: str, wait_seconds: float, say: Say) -> None:
     # The server takes the lock back from who dies.
-    deadline = time.monotonic() + wait_seconds
-    is_first_try = True
-    while True:
+
+    def holder() -> str | None:
         cursor.execute(f"SELECT {attempt}")
         if cursor.fetchone() == (True,):
-            return
+            return None
         cursor.execute(
             "SELECT usename, backend_start AT TIME ZONE 'UTC' FROM pg_stat_activity JOIN pg_locks USING (pid) "
             "WHERE locktype = 'advisory' AND granted AND datname = current_database() "
@@ -46,10 +43,6 @@ def _acquire(cursor: Any, attempt: str, wait_seconds: float, say: Say) -> None:
         )
         holders = cursor.fetchall()
         who = f"a session of {holders[0][0]} since {holders[0][1]:%Y-%m-%d %H:%M:%S} UTC" if holders else "somebody"
-        holder = f"{who} is writing the {place()}"
-        if time.monotonic() >= deadline:
-            raise WarehouseError(f"{holder}; try again when it is done, or end it")
-        if is_first_try:
-            say(f"{holder}; waiting up to {wait_seconds:g} s")
-            is_first_try = False
-        time.sleep(_POLL_SECONDS)
+        return f"{who} is writing the {place()}"
+
+    wait_for_writer(holder, wait_seconds, say)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from engines import waiting
 from engines.processes import is_alive
 from engines.protocol import Say
 from engines.snowflake.connection import is_already_there, library, one_line, place
@@ -98,23 +99,20 @@ def lock(cursor: Any, published: str, wait_seconds: float, say: Say) -> bool:
 
 def wait_for_writer(cursor: Any, published: str, wait_seconds: float, say: Say) -> None:
     """Wait until nobody writes, and clear away what a process of this host has left that is gone; as `lock`."""
-    deadline = time.monotonic() + wait_seconds
-    is_first_try = True
-    while found := find(cursor, next_of(published)):
-        holder = _HOLDER.fullmatch(found.comment)
-        if holder and holder[2] == socket.gethostname() and not is_alive(int(holder[1])):
-            cursor.execute(f"DROP DATABASE IF EXISTS {quoted(next_of(published))}")
-            continue
-        who = f"process {holder[1]} on {holder[2]} since {holder[3]} UTC" if holder else "somebody"
-        message = f"{who} is writing the {place()}"
-        if time.monotonic() >= deadline:
-            raise WarehouseError(
-                f"{message}; try again when it is done; if it is gone run: DROP DATABASE {next_of(published)}"
-            )
-        if is_first_try:
-            say(f"{message}; waiting up to {wait_seconds:g} s")
-            is_first_try = False
-        time.sleep(min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+    following = next_of(published)
+
+    def holder() -> str | None:
+        while found := find(cursor, following):
+            writer = _HOLDER.fullmatch(found.comment)
+            if writer and writer[2] == socket.gethostname() and not is_alive(int(writer[1])):
+                cursor.execute(f"DROP DATABASE IF EXISTS {quoted(following)}")
+                continue
+            who = f"process {writer[1]} on {writer[2]} since {writer[3]} UTC" if writer else "somebody"
+            return f"{who} is writing the {place()}"
+        return None
+
+    advice = f"try again when it is done; if it is gone run: DROP DATABASE {following}"
+    waiting.wait_for_writer(holder, wait_seconds, say, _POLL_SECONDS, advice)
 
 
 def _refuse_foreign_owner(cursor: Any, published: str, owner: str) -> None:
