@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -212,6 +213,26 @@ def test_a_task_that_is_stopped_waits_for_its_refresh(stand_in, tmp_path):
     process.terminate()
     assert process.wait(10) == 3
     assert (tmp_path / "ended").read_text() == "ended\n"
+
+
+@pytest.mark.parametrize("script", [compose_script(), task_script()], ids=["compose", "task"])
+def test_a_stop_reaches_a_refresh_that_has_only_just_begun(stand_in, tmp_path, script):
+    # The refresh itself stops the shell, which of many on few cores may not yet have come to its next command.
+    stand_in(
+        'case "$*" in *refresh*) ;; *) exit;; esac\n'
+        "trap 'echo ended >> ended; exit 3' TERM\nkill -TERM $PPID\nwhile :; do sleep 0.01; done"
+    )
+    folders = [tmp_path / str(number) for number in range(100)]
+    for folder in folders:
+        folder.mkdir()
+    shells = [start(script, folder, EVERY_SECONDS="600") for folder in folders]
+    try:
+        assert {shell.wait(20) for shell in shells} <= {0, 3}
+    finally:
+        for shell in shells:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+    assert {(folder / "ended").read_text() for folder in folders} == {"ended\n"}
 
 
 def test_rights_are_as_narrow_as_they_can_be():

@@ -35,9 +35,9 @@ locals {
   # SIGTERM goes on to the refresh, which then publishes nothing. What the run log has of it ends up in CloudWatch.
   script = <<-SH
     ${local.key_file}
-    trap 'kill "$child"' TERM
-    mentor-analytics --progress plain refresh --timeout 3600 & child=$!
-    while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
+    trap 'kill "$!"' TERM
+    mentor-analytics --progress plain refresh --timeout 3600 &
+    while kill -0 "$!" 2>/dev/null; do wait "$!"; code=$?; done
     mentor-analytics history --limit 1 --format json
     exit "$code"
   SH
