@@ -22,7 +22,8 @@ from settings import PROJECT_ROOT, Settings, load_settings
 from tests import reference
 from tests.conftest import ingest
 from warehouse.answers import answer_of_environment
-from warehouse.environments import Environment, read_environment, schema
+from warehouse.environments import Environment, read_environment
+from warehouse.views import schema
 
 SHEET_HEADER = ("mentor_id", "tier", "hourly_rate", "updated_at")
 EXPORT_HEADER = ("user_id", "company_id", "signup_date", "status", "updated_at")
@@ -31,6 +32,14 @@ ALL_GOLD = (
     "models/staging/stg_mentors.sql",
     "  tier::TEXT AS tier",
     "  CASE WHEN mentor_id = 'M-2' THEN 'Gold' ELSE tier END::TEXT AS tier",
+)
+# One in which sessions have another column.
+ONE_COLUMN_MORE = (
+    "models/marts/fct_sessions.sql",
+    "  completed.load_id::BIGINT AS load_id\n",
+    "  completed.load_id::BIGINT AS load_id,\n  1::INT AS one\n",
+    "    load_id = 'The newest load among the events of the pair'\n",
+    "    load_id = 'The newest load among the events of the pair',\n    one = 'One'\n",
 )
 DEFAULT_SHEET = [("M-1", "Gold", "200", ""), ("M-2", "Silver", "100", "")]
 DEFAULT_EXPORT = [(1, "7", "2023-01-01", "active", ""), (2, "7", "2023-01-02", "churned", "")]

@@ -18,8 +18,9 @@ from engines import engine_of
 from engines.protocol import QueryError, Reader, UnknownNameError
 from errors import SettingsError
 from settings import Settings
-from warehouse.environments import Environment, built_by_other_models, environment_names, read_environment, schema
+from warehouse.environments import Environment, built_by_other_models, environment_names, read_environment
 from warehouse.freshness import read_freshness, stale_remarks
+from warehouse.views import schema
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table

@@ -11,7 +11,8 @@ from engines import engine_of
 from engines.protocol import Reader
 from settings import Settings
 from warehouse.answers import answer_of_environment, parse_as_of
-from warehouse.environments import read_environment, schema
+from warehouse.environments import read_environment
+from warehouse.views import schema
 
 # The reports that are compared, and what names a row of each.
 REPORTS = {

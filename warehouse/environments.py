@@ -16,7 +16,8 @@ from analysis.metrics.classes import OPTIONAL_EVENTS
 from engines.protocol import Reader, UnknownNameError
 from errors import WarehouseError
 from settings import COMMAND, Settings
-from warehouse.reports import REPORTS, are_reports_behind, has_counted_events
+from warehouse.reports import are_reports_behind, has_counted_events
+from warehouse.views import FACTS, schema, standing_to_prod
 
 if TYPE_CHECKING:
     from analysis.answer.schema.document import TakenIn
@@ -161,11 +162,6 @@ def plan_command(environment: str) -> str:
     return "sqlmesh plan" if environment == "prod" else f"sqlmesh plan {environment}"
 
 
-def schema(name: str, environment: str) -> str:
-    """The schema of an environment's views, from the one that prod has."""
-    return name if environment == "prod" else f"{name}__{environment}"
-
-
 def has_loads(reader: Reader) -> bool:
     """Whether anything was ever loaded into the warehouse."""
     return ("raw", "loads") in reader.tables()
@@ -219,7 +215,7 @@ def read_environment(reader: Reader, name: str) -> Environment:
     try:
         bookings, sessions = (
             reader.rows(f"SELECT COALESCE(MAX(load_id), 0), MAX(last_event_at) FROM {marts}.{fact}")[0]
-            for fact in ("fct_bookings", "fct_sessions")
+            for fact in FACTS
         )
         settings = reader.rows(f"SELECT setting, value FROM {reference}.settings")
         definitions: dict[str, str] = dict(reader.rows(f"SELECT module, checksum FROM {reference}.definitions"))
@@ -231,7 +227,7 @@ def read_environment(reader: Reader, name: str) -> Environment:
         held = max(bookings[0], sessions[0], *(_newest_in(reader, f"{marts}.dim_{of}") for of in ("users", "mentors")))
         behind = are_reports_behind(reader, schema("reports", name), marts, held)
         newest_load = max(bookings[0], sessions[0]) if taken_in["waiting_events"] else newest_load
-        standing = _standing_to_prod(reader, name, planned)
+        standing = standing_to_prod(reader, name, planned)
         counts_all = has_counted_events(reader, schema("reports", name), newest_load)
     except UnknownNameError as error:
         refuse_earlier_version(reader)
@@ -345,53 +341,6 @@ def _waiting_states(reader: Reader, environment: str) -> set[int]:
         """)
         waiting |= {load for (load,) in rows}
     return waiting
-
-
-def _standing_to_prod(reader: Reader, environment: str, planned: dict[str, str]) -> tuple[bool, bool]:
-    """Whether its users and mentors are prod's, and whether its own run writes tables that it does not show.
-
-    SQLMesh gives an environment copies, named `TABLE__dev`, of what may not be deployed as it is. It writes the table
-    alone once that version is promoted, and the copy alone once prod has another version of users or mentors; the
-    views of the environment stay where they are.
-
-    Args:
-        planned: the checksums of the definitions of users and mentors that the environment was planned with.
-    """
-    if environment == "prod":
-        return False, False
-    in_prod, own = (_tables(reader, name) for name in ("prod", environment))
-    shares_dimensions = all(own[name] == in_prod.get(name) for name in ("dim_users", "dim_mentors"))
-    is_promoted = any(table == f"{in_prod.get(name)}__dev" for name, table in own.items())
-    is_overtaken = shares_dimensions and (
-        planned.items() - reader.rows("SELECT module, checksum FROM reference.definitions")
-        or any(_has_newer_copy(reader, table) for table in _with_a_copy(reader, [own[report] for report in REPORTS]))
-    )
-    return shares_dimensions, is_promoted or bool(is_overtaken)
-
-
-def _with_a_copy(reader: Reader, tables: list[str]) -> list[str]:
-    there = {f"{folder}.{name}" for folder, name in reader.tables()}
-    return [table for table in tables if f"{'.'.join(table.split('.')[-2:])}__dev" in there]
-
-
-def _has_newer_copy(reader: Reader, table: str) -> bool:
-    """Whether SQLMesh has brought forward the copy of a table instead, as it does without a change of a definition."""
-    try:
-        ((newest, copied),) = reader.rows(
-            f"SELECT (SELECT MAX(load_id) FROM {table}), (SELECT MAX(load_id) FROM {table}__dev)"
-        )
-    except WarehouseError:  # who may read the views alone is told by those who run it
-        return False
-    return copied is not None and (newest is None or newest < copied)
-
-
-def _tables(reader: Reader, environment: str) -> dict[str, str]:
-    """The table behind each view of marts and reports."""
-    return {
-        name: table
-        for folder in ("marts", "reports")
-        for name, table in reader.tables_behind(schema(folder, environment)).items()
-    }
 
 
 def _newest_in(reader: Reader, dimension: str) -> int:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from analysis.metrics.classes import OLDER_THAN_WEEKS, OPTIONAL_EVENTS, WEEKS_BEFORE
 from engines.protocol import Reader, UnknownNameError
 from settings import COMMAND, Settings
-from warehouse.environments import Environment, built_by_other_models, schema
+from warehouse.environments import Environment, built_by_other_models
+from warehouse.views import schema
 
 if TYPE_CHECKING:
     from analysis.answer.schema.freshness import Freshness, FreshnessStatus, SourceFreshness, WeekVolume

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from settings import PROJECT_ROOT
-from tests.bare_sqlmesh import ALL_GOLD, DEFAULT_SHEET, Warehouse, edited_models
+from tests.bare_sqlmesh import ALL_GOLD, DEFAULT_SHEET, ONE_COLUMN_MORE, Warehouse, edited_models
 from tests.conftest import event
 from tests.processes import Command
 from tests.project_copy import ProjectCopy
@@ -294,6 +294,30 @@ def test_an_environment_whose_mentors_prod_has_changed_says_that_it_has_to_be_ma
     bare.run("dev")
     assert not bare.environment("dev").is_behind
     assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (6, 6)
+
+
+def test_an_environment_with_facts_and_mentors_of_its_own_says_that_it_has_to_be_made_anew(bare, tmp_path):
+    """A plan builds its facts in a copy, and runs bring forward another table: it said to run it, for ever."""
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    bare.root = edited_models(tmp_path / "edited", ONE_COLUMN_MORE, ALL_GOLD)
+    bare.plan("dev")
+    environment = bare.environment("dev")
+    assert not environment.is_behind
+    bare.ingest(came_back(range(1, 5)))
+    bare.run("dev")
+    document = answer(bare.file, "--env", "dev")
+    assert "to catch up run: sqlmesh invalidate dev, then sqlmesh plan dev" in document["warnings"][0]
+    # The reports have been brought forward, and the facts that are shown have not.
+    assert users_of(document, "Gold") == (2, 2)
+    bare.invalidate("dev")
+    bare.plan("dev")
+    assert not bare.environment("dev").is_behind
+    bare.ingest(came_back(range(1, 7)))
+    bare.run("dev")
+    assert not bare.environment("dev").is_behind
+    assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (6, 6)
+    assert bare.facts("dev") == bare.expected_facts(bare.settings)
 
 
 def test_a_promoted_change_of_a_dimension_shows_after_a_run_and_is_told_of_until_then(bare, tmp_path):
