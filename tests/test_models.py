@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from sqlmesh.core.dialect import find_tables
 
 from settings import PROJECT_ROOT
 from tests.conftest import event, ingest
@@ -54,6 +55,15 @@ def test_same_instant_events_close_before_they_open(data_folder, warehouse):
     first_id = hashlib.sha256(b"1|M-1|2023-02-02 10:00:00").hexdigest()
     assert sessions[0] == (first_id, 60, False, True)
     assert sessions[1][1:] == (30, True, False)
+
+
+def test_reports_name_the_models_that_they_read(context):
+    """They are named for SQLMesh, which would work out the whole query of each for them whenever it begins."""
+    reports = [model for model in context.models.values() if model.schema_name == "reports"]
+    assert reports
+    for report in reports:
+        read = find_tables(report.render_query_or_raise(), report.default_catalog, report.dialect)
+        assert report.depends_on == read, report.name
 
 
 @pytest.mark.real_data

@@ -28,9 +28,17 @@ def sql_for_engine(expression: Table, evaluator: Any, is_merged: bool = False) -
     # What may follow are settings of the dialect.
     dialect = adapter.dialect.split(",")[0] if adapter else "duckdb"
     names_of_ibis = {"spark": "pyspark"}
-    query = sqlglot.parse_one(ibis.to_sql(expression, dialect=names_of_ibis.get(dialect, dialect)), dialect=dialect)
-    query = eliminate_subqueries(query)
+    text = ibis.to_sql(expression, dialect=names_of_ibis.get(dialect, dialect))
+    query = eliminate_subqueries(_typed(sqlglot.parse_one(text, dialect=dialect), expression))
     return _merged(query, expression) if is_merged else query
+
+
+def _typed(query: exp.Expr, expression: Table) -> exp.Select:
+    # Engines have types of their own for sums. Said in the model instead, types have SQLMesh make an empty table first,
+    # and render the query once more for it.
+    columns = expression.schema().to_sqlglot_column_defs("duckdb")
+    casts = [exp.cast(exp.column(column.this.copy()), column.args["kind"]).as_(column.this) for column in columns]
+    return exp.subquery(query, "report").select(*casts)
 
 
 def _merged(query: exp.Expr, expression: Table) -> exp.Expr:

@@ -15,6 +15,8 @@ from analysis.metrics.marts import latest_event, mart
     kind="FULL",
     owner="analytics",
     description="One row per month and tier of the first session: its users, and how many of them rebooked.",
+    depends_on=["marts.fct_bookings", "marts.fct_sessions", "reports.rpt_user_outcomes"],
+    extract_dependencies_from_query=False,
     grain=["(month, tier)"],
     references=["tier"],
     column_descriptions={

@@ -15,6 +15,8 @@ from analysis.metrics.mentors import mentor_counts
     kind="FULL",
     owner="analytics",
     description="One row per mentor with a tier who was some user's first: these users, and how many rebooked.",
+    depends_on=["reports.rpt_user_outcomes"],
+    extract_dependencies_from_query=False,
     grain=["mentor_id"],
     references=["mentor_id", "tier"],
     column_descriptions={

@@ -16,17 +16,14 @@ from analysis.metrics.optional_events import optional_event_counts
     owner="analytics",
     description="One row per type of optional event, tier and reason to leave: reviews, users who left, and "
     "profiles viewed. None without such events.",
-    columns={
-        "event_type": "TEXT",
-        "tier": "TEXT",
-        "churn_reason": "TEXT",
-        "users": "BIGINT",
-        "counted": "BIGINT",
-        "rating_sum": "BIGINT",
-        "requested": "BIGINT",
-        "attended": "BIGINT",
-        "load_id": "BIGINT",
-    },
+    depends_on=[
+        "staging.stg_events",
+        "marts.dim_mentors",
+        "marts.fct_bookings",
+        "marts.fct_sessions",
+        "reports.rpt_user_outcomes",
+    ],
+    extract_dependencies_from_query=False,
     grain=["(event_type, tier, churn_reason)"],
     references=["event_type", "tier"],
     column_descriptions={

@@ -17,6 +17,8 @@ from analysis.metrics.rebooking import rebooking_counts
     owner="analytics",
     description="One row per tier: users by the tier of the mentor of their first session, how many rebooked, and how "
     "many asked for another session.",
+    depends_on=["marts.fct_bookings", "marts.fct_sessions", "reports.rpt_user_outcomes"],
+    extract_dependencies_from_query=False,
     grain=["tier"],
     references=["tier"],
     column_descriptions={

@@ -15,6 +15,8 @@ from analysis.metrics.reliability import booking_outcomes, weekly_counts
     kind="FULL",
     owner="analytics",
     description="One row per week in which somebody asked for a booking: what became of the week's bookings.",
+    depends_on=["marts.dim_mentors", "marts.dim_users", "marts.fct_bookings", "marts.fct_sessions"],
+    extract_dependencies_from_query=False,
     grain=["week"],
     column_descriptions={
         "week": "Monday of the week of the request, UTC",

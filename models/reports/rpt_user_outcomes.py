@@ -15,16 +15,8 @@ from analysis.metrics.rebooking import session_visits, user_outcomes, with_tier
     kind="FULL",
     owner="analytics",
     description="One row per user with a session: the first one, its mentor's tier, and whether the user rebooked.",
-    columns={
-        "user_id": "BIGINT",
-        "mentor_id": "TEXT",
-        "first_at": "TIMESTAMP",
-        "next_at": "TIMESTAMP",
-        "is_rebooked": "BOOLEAN",
-        "is_mature": "BOOLEAN",
-        "tier": "TEXT",
-        "load_id": "BIGINT",
-    },
+    depends_on=["marts.dim_mentors", "marts.dim_users", "marts.fct_bookings", "marts.fct_sessions"],
+    extract_dependencies_from_query=False,
     grain=["user_id"],
     references=["mentor_id"],
     column_descriptions={
