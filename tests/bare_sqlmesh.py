@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -43,6 +45,8 @@ ONE_COLUMN_MORE = (
 )
 DEFAULT_SHEET = [("M-1", "Gold", "200", ""), ("M-2", "Silver", "100", "")]
 DEFAULT_EXPORT = [(1, "7", "2023-01-01", "active", ""), (2, "7", "2023-01-02", "churned", "")]
+
+_CACHES_OF_COPIES = tempfile.TemporaryDirectory(prefix="mentor-analytics-")
 
 
 class Warehouse:
@@ -83,8 +87,10 @@ class Warehouse:
         config = build_config(self.settings, self.root)
         config.ignore_patterns = [*config.ignore_patterns, "tests/*"]
         if self.root != PROJECT_ROOT:
-            # SQLMesh keeps rendered queries by the code below the root, where a copy has no `analysis`.
-            config.cache_dir = str(self.root.parent / ".cache")
+            # SQLMesh keeps rendered queries by the code below the root, where a copy has no `analysis`, and files by
+            # the second in which they were written: a cache for each content.
+            texts = b"".join(file.read_bytes() for file in sorted(self.root.rglob("*")) if file.is_file())
+            config.cache_dir = str(Path(_CACHES_OF_COPIES.name) / hashlib.sha256(texts).hexdigest())
         return config
 
     @contextmanager

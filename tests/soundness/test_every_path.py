@@ -6,8 +6,10 @@ The paths: `cli.py refresh`, `sqlmesh plan`, `sqlmesh run`, in any environment, 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +46,22 @@ def came_back(users: range, mentor: str = "M-1") -> list[dict]:
 @pytest.fixture
 def bare(tmp_path) -> Warehouse:
     return Warehouse(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def planned_folder(tmp_path_factory) -> Path:
+    """The folder of a warehouse in which two users came back to M-1, planned."""
+    folder = tmp_path_factory.mktemp("planned")
+    warehouse = Warehouse(folder)
+    warehouse.ingest(came_back(range(1, 3)))
+    warehouse.plan()
+    return folder
+
+
+@pytest.fixture
+def planned(planned_folder, tmp_path) -> Warehouse:
+    """A copy of it."""
+    return Warehouse(shutil.copytree(planned_folder, tmp_path / "planned"))
 
 
 def refresh(bare: Warehouse, events: list[dict], **sources) -> str:
@@ -83,25 +101,23 @@ def test_sessions_that_are_restated_alone_know_their_bookings(bare):
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(days=400)])
-def test_a_clock_set_back_loses_nothing(bare, ahead):
+def test_a_clock_set_back_loses_nothing(planned, ahead):
     """Loads are numbered, and a run takes in those that a fact does not hold, whatever time it is."""
-    bare.ingest(came_back(range(1, 3)))
-    bare.plan()
-    bare.ingest(came_back(range(1, 4)))
+    planned.ingest(came_back(range(1, 4)))
     later = datetime.now(UTC) + ahead
-    bare.run(execution_time=later, end=later)
+    planned.run(execution_time=later, end=later)
     # SQLMesh takes what lies before its last run for done. That is not silent, and refresh goes on from there.
-    bare.ingest(came_back(range(1, 5)))
-    bare.run()
-    assert answer(bare.file)["warnings"][0].startswith("prod is behind by 1 load with 2 events")
-    run(bare.file, "status", exit_code=1)
-    refresh(bare, came_back(range(1, 6)))
-    assert not bare.environment().is_behind
-    assert users_of(answer(bare.file), "Gold") == (5, 5)
+    planned.ingest(came_back(range(1, 5)))
+    planned.run()
+    assert answer(planned.file)["warnings"][0].startswith("prod is behind by 1 load with 2 events")
+    run(planned.file, "status", exit_code=1)
+    refresh(planned, came_back(range(1, 6)))
+    assert not planned.environment().is_behind
+    assert users_of(answer(planned.file), "Gold") == (5, 5)
     # So does a restatement.
-    bare.ingest(came_back(range(1, 7)))
-    bare.plan(restate_models=["marts.fct_bookings", "marts.fct_sessions"])
-    assert users_of(answer(bare.file), "Gold") == (6, 6)
+    planned.ingest(came_back(range(1, 7)))
+    planned.plan(restate_models=["marts.fct_bookings", "marts.fct_sessions"])
+    assert users_of(answer(planned.file), "Gold") == (6, 6)
 
 
 @pytest.mark.parametrize("path", ["refresh", "sqlmesh plan"])
@@ -184,140 +200,130 @@ def test_an_environment_that_lags_speaks_of_what_it_holds_and_says_what_waits(ba
     assert run(bare.file, "status").stdout.startswith("prod: as of 2023-06-01T10:00:00Z")
 
 
-def test_a_dev_environment_that_lags_behind_prod_says_so(bare):
+def test_a_dev_environment_that_lags_behind_prod_says_so(planned):
     """It spoke of prod's moment with facts of its own, older ones: nobody seemed to be inside the window."""
-    bare.ingest(came_back(range(1, 3)))
-    bare.plan()
-    bare.changes = {"default_session_minutes": 45}
-    bare.plan("dev")
+    planned.changes = {"default_session_minutes": 45}
+    planned.plan("dev")
     latest = event("late", user_id=1, event_type=START, timestamp="2023-06-01T10:00:00Z")
-    refresh(bare, [*came_back(range(1, 3)), latest])
-    assert not bare.environment("prod").is_behind
-    dev = answer(bare.file, "--env", "dev")
+    refresh(planned, [*came_back(range(1, 3)), latest])
+    assert not planned.environment("prod").is_behind
+    dev = answer(planned.file, "--env", "dev")
     assert dev["warnings"][0].startswith("dev is behind by 1 load")
     assert dev["parameters"]["settings"]["default_session_minutes"] == 45
-    compared = run(bare.file, "diff", "--env", "dev")
+    compared = run(planned.file, "diff", "--env", "dev")
     assert "dev is behind by 1 load" in compared.stderr
-    bare.run("dev")
-    assert not bare.environment("dev").is_behind
-    assert bare.facts("dev") == bare.expected_facts(bare.settings)
+    planned.run("dev")
+    assert not planned.environment("dev").is_behind
+    assert planned.facts("dev") == planned.expected_facts(planned.settings)
 
 
-def test_reports_that_lag_behind_facts_which_another_environment_shares_are_told_of(bare):
+def test_reports_that_lag_behind_facts_which_another_environment_shares_are_told_of(planned):
     """A run of dev brings forward the facts that it shares with prod, and not prod's reports."""
-    bare.ingest(came_back(range(1, 3)))
-    bare.plan()
-    bare.changes = {"rebooking_window_days": 7}
-    bare.plan("dev")
-    bare.ingest(came_back(range(1, 5)))
-    bare.run("dev")
-    assert not bare.environment("dev").is_behind
-    assert bare.environment("prod").reports_are_behind
-    assert "the reports of prod are behind its facts" in run(bare.file, "status", exit_code=1).stdout
-    bare.run("prod")
-    assert not bare.environment("prod").is_behind
+    planned.changes = {"rebooking_window_days": 7}
+    planned.plan("dev")
+    planned.ingest(came_back(range(1, 5)))
+    planned.run("dev")
+    assert not planned.environment("dev").is_behind
+    assert planned.environment("prod").reports_are_behind
+    assert "the reports of prod are behind its facts" in run(planned.file, "status", exit_code=1).stdout
+    planned.run("prod")
+    assert not planned.environment("prod").is_behind
 
 
-def test_users_and_mentors_of_prod_reach_an_environment_that_shares_them_with_a_run_of_prod(bare):
+def test_users_and_mentors_of_prod_reach_an_environment_that_shares_them_with_a_run_of_prod(planned):
     """SQLMesh brings them forward with prod alone: a run of dev left it behind, and said to run dev again."""
-    bare.ingest(came_back(range(1, 3)))
-    bare.plan()
-    bare.plan("dev")
-    bare.ingest([*came_back(range(1, 4))], sheet=[("M-1", "Bronze", "200", ""), DEFAULT_SHEET[1]])
-    assert "transform --env dev" in answer(bare.file, "--env", "dev")["warnings"][0]
-    bare.run("dev")
-    assert bare.environment("dev").taken_in["waiting_events"] == 0
+    planned.plan("dev")
+    planned.ingest([*came_back(range(1, 4))], sheet=[("M-1", "Bronze", "200", ""), DEFAULT_SHEET[1]])
+    assert "transform --env dev" in answer(planned.file, "--env", "dev")["warnings"][0]
+    planned.run("dev")
+    assert planned.environment("dev").taken_in["waiting_events"] == 0
     told = "dev is behind by 1 load with 0 events; to catch up run: python cli.py transform --env prod"
-    assert answer(bare.file, "--env", "dev")["warnings"][0] == told
-    transformed = run(bare.file, "transform", "--env", "dev").stderr
+    assert answer(planned.file, "--env", "dev")["warnings"][0] == told
+    transformed = run(planned.file, "transform", "--env", "dev").stderr
     assert told in transformed
     assert "up to date" not in transformed
-    bare.run("prod")
-    assert not bare.environment("dev").is_behind
-    assert users_of(answer(bare.file, "--env", "dev"), "Bronze") == (3, 3)
+    planned.run("prod")
+    assert not planned.environment("dev").is_behind
+    assert users_of(answer(planned.file, "--env", "dev"), "Bronze") == (3, 3)
 
 
-def test_an_environment_whose_own_tables_were_promoted_says_that_it_has_to_be_made_anew(bare, tmp_path):
+def test_an_environment_whose_own_tables_were_promoted_says_that_it_has_to_be_made_anew(planned, tmp_path):
     """SQLMesh evaluates prod's table from then on and leaves the copy that dev shows: dev said to run dev, for ever."""
-    bare.ingest(came_back(range(1, 3)))
-    bare.plan()
     # Facts read the mentors, whose kind is forward-only: what depends on them gets a copy in dev.
-    bare.root = edited_models(tmp_path / "edited", ALL_GOLD)
-    bare.changes = {"default_session_minutes": 45}
-    bare.plan("dev")
-    bare.plan("prod")
-    assert not bare.environment("dev").is_behind
-    refresh(bare, came_back(range(1, 5)))
+    planned.root = edited_models(tmp_path / "edited", ALL_GOLD)
+    planned.changes = {"default_session_minutes": 45}
+    planned.plan("dev")
+    planned.plan("prod")
+    assert not planned.environment("dev").is_behind
+    refresh(planned, came_back(range(1, 5)))
     told = "dev is behind by 1 load with 4 events; to catch up run: sqlmesh invalidate dev, then sqlmesh plan dev"
-    assert answer(bare.file, "--env", "dev")["warnings"][0] == told
-    transformed = run(bare.file, "transform", "--env", "dev").stderr
+    assert answer(planned.file, "--env", "dev")["warnings"][0] == told
+    transformed = run(planned.file, "transform", "--env", "dev").stderr
     assert told in transformed
     assert "up to date" not in transformed
-    bare.invalidate("dev")
-    bare.plan("dev")
-    assert not bare.environment("dev").is_behind
-    assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (4, 4)
-    bare.ingest(came_back(range(1, 7)))
-    bare.run("dev")
-    assert bare.environment("dev").taken_in["waiting_events"] == 0
+    planned.invalidate("dev")
+    planned.plan("dev")
+    assert not planned.environment("dev").is_behind
+    assert users_of(answer(planned.file, "--env", "dev"), "Gold") == (4, 4)
+    planned.ingest(came_back(range(1, 7)))
+    planned.run("dev")
+    assert planned.environment("dev").taken_in["waiting_events"] == 0
 
 
 @pytest.mark.parametrize("is_taken_back", [False, True])
-def test_an_environment_whose_mentors_prod_has_changed_says_that_it_has_to_be_made_anew(bare, tmp_path, is_taken_back):
+def test_an_environment_whose_mentors_prod_has_changed_says_that_it_has_to_be_made_anew(
+    planned, tmp_path, is_taken_back
+):
     """Its run writes copies of its reports that it does not show: it was behind, and said to run it, for ever."""
-    bare.ingest(came_back(range(1, 3)))
-    bare.plan()
-    bare.plan("dev")
-    root, bare.root = bare.root, edited_models(tmp_path / "edited", ALL_GOLD)
-    bare.plan("prod")
+    planned.plan("dev")
+    root, planned.root = planned.root, edited_models(tmp_path / "edited", ALL_GOLD)
+    planned.plan("prod")
     if is_taken_back:
         # The models are those of dev again, and SQLMesh's version of them is another one.
-        bare.root = root
-        bare.plan("prod")
-    assert not bare.environment("dev").is_behind
-    bare.ingest(came_back(range(1, 5)))
-    environment = bare.environment("dev")
+        planned.root = root
+        planned.plan("prod")
+    assert not planned.environment("dev").is_behind
+    planned.ingest(came_back(range(1, 5)))
+    environment = planned.environment("dev")
     assert environment.is_behind
     anew = "to catch up run: sqlmesh invalidate dev, then sqlmesh plan dev"
     if not is_taken_back:
-        assert anew in answer(bare.file, "--env", "dev")["warnings"][0]
-    transformed = run(bare.file, "transform", "--env", "dev").stderr
+        assert anew in answer(planned.file, "--env", "dev")["warnings"][0]
+    transformed = run(planned.file, "transform", "--env", "dev").stderr
     assert anew in transformed
     assert "up to date" not in transformed
-    assert anew in answer(bare.file, "--env", "dev")["warnings"][0]
-    bare.invalidate("dev")
-    bare.plan("dev")
-    bare.run("prod")
-    assert not bare.environment("dev").is_behind
-    bare.ingest(came_back(range(1, 7)))
-    assert anew not in answer(bare.file, "--env", "dev")["warnings"][0]
-    bare.run("dev")
-    assert not bare.environment("dev").is_behind
-    assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (6, 6)
+    assert anew in answer(planned.file, "--env", "dev")["warnings"][0]
+    planned.invalidate("dev")
+    planned.plan("dev")
+    planned.run("prod")
+    assert not planned.environment("dev").is_behind
+    planned.ingest(came_back(range(1, 7)))
+    assert anew not in answer(planned.file, "--env", "dev")["warnings"][0]
+    planned.run("dev")
+    assert not planned.environment("dev").is_behind
+    assert users_of(answer(planned.file, "--env", "dev"), "Gold") == (6, 6)
 
 
-def test_an_environment_with_facts_and_mentors_of_its_own_says_that_it_has_to_be_made_anew(bare, tmp_path):
+def test_an_environment_with_facts_and_mentors_of_its_own_says_that_it_has_to_be_made_anew(planned, tmp_path):
     """A plan builds its facts in a copy, and runs bring forward another table: it said to run it, for ever."""
-    bare.ingest(came_back(range(1, 3)))
-    bare.plan()
-    bare.root = edited_models(tmp_path / "edited", ONE_COLUMN_MORE, ALL_GOLD)
-    bare.plan("dev")
-    environment = bare.environment("dev")
+    planned.root = edited_models(tmp_path / "edited", ONE_COLUMN_MORE, ALL_GOLD)
+    planned.plan("dev")
+    environment = planned.environment("dev")
     assert not environment.is_behind
-    bare.ingest(came_back(range(1, 5)))
-    bare.run("dev")
-    document = answer(bare.file, "--env", "dev")
+    planned.ingest(came_back(range(1, 5)))
+    planned.run("dev")
+    document = answer(planned.file, "--env", "dev")
     assert "to catch up run: sqlmesh invalidate dev, then sqlmesh plan dev" in document["warnings"][0]
     # The reports have been brought forward, and the facts that are shown have not.
     assert users_of(document, "Gold") == (2, 2)
-    bare.invalidate("dev")
-    bare.plan("dev")
-    assert not bare.environment("dev").is_behind
-    bare.ingest(came_back(range(1, 7)))
-    bare.run("dev")
-    assert not bare.environment("dev").is_behind
-    assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (6, 6)
-    assert bare.facts("dev") == bare.expected_facts(bare.settings)
+    planned.invalidate("dev")
+    planned.plan("dev")
+    assert not planned.environment("dev").is_behind
+    planned.ingest(came_back(range(1, 7)))
+    planned.run("dev")
+    assert not planned.environment("dev").is_behind
+    assert users_of(answer(planned.file, "--env", "dev"), "Gold") == (6, 6)
+    assert planned.facts("dev") == planned.expected_facts(planned.settings)
 
 
 def test_a_promoted_change_of_a_dimension_shows_after_a_run_and_is_told_of_until_then(bare, tmp_path):
@@ -344,17 +350,15 @@ def test_a_promoted_change_of_a_dimension_shows_after_a_run_and_is_told_of_until
         assert not bare.environment().is_behind
 
 
-def test_what_can_change_no_fact_waits_for_nothing(bare):
+def test_what_can_change_no_fact_waits_for_nothing(planned):
     """A stray end of a pair that never met: else an environment would be behind for ever."""
-    bare.ingest(came_back(range(1, 3)))
-    bare.plan()
     stray = event("stray", user_id=7, event_type="session_ended", timestamp="2023-09-01T10:00:00Z")
-    bare.ingest([*came_back(range(1, 3)), stray])
-    environment = bare.environment()
+    planned.ingest([*came_back(range(1, 3)), stray])
+    environment = planned.environment()
     assert not environment.is_behind
-    bare.run()
+    planned.run()
     # The reports count it since; until then the answer did.
-    assert bare.environment() == replace(environment, reports_say_now=True)
+    assert planned.environment() == replace(environment, reports_say_now=True)
 
 
 def test_what_a_sheet_says_that_makes_no_version_waits_for_nothing(bare):
