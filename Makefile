@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The revision a change is compared with.
 BASE ?= origin/main
 
-.PHONY: answer app test lint format pictures hooks lock clean plan-pr promote close-pr upgrade
+.PHONY: answer app test lint format bench-check pictures hooks lock clean plan-pr promote close-pr upgrade
 
 answer: $(VENV)/.runtime
 	$(BIN)/python cli.py refresh
@@ -25,6 +25,9 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/sqlmesh format
+
+bench-check: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.check
 
 pictures: $(VENV)/.dev
 	$(BIN)/python -m docs.generate.pictures

@@ -1,82 +1,57 @@
-"""How long things take, as ratios to a floor or to each other within one run.
+"""How long work takes, one question a command, as ratios to a floor or to each other within one run.
 
     python -m benchmarks.run full --users 20000 --users 200000
     python -m benchmarks.run incremental --users 200000
-    python -m benchmarks.run incremental --users 200000 --gateway postgres
+    python -m benchmarks.run paths --users 20000
+    python -m benchmarks.run plan --users 20000
     python -m benchmarks.run growth --users 2000 --users 20000
 
-Each command is a whole process, start-up included; memory is the largest resident set of that
-process. The headline counts of all of them must agree.
+Prints a Markdown table, and all but `growth` then every figure as one line of JSON; see `benchmarks/processes.py`. The
+headline counts of all of them must agree.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import random
-import subprocess
+import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import click
-import polars as pl
 
+from benchmarks.data import apart, data_of, split, write_days
 from benchmarks.floor import headline
+from benchmarks.processes import Measured, Timed, beside, cli, measured, python, show, timed
 from engines import engine_of
 from settings import PROJECT_ROOT, load_settings
-from simulation.population import FIRST_USER, Scenario, simulate
-from simulation.sample import sample
 
-LATE_SHARE = 0.1
-SHARES = (0.001, 0.01, 0.1)
-REPEATS = 3
-
-
-@dataclass(frozen=True)
-class Run:
-    """One process: seconds of wall time and of processor time, and peak memory in GB."""
-
-    seconds: float
-    processor_seconds: float
-    gigabytes: float
-    output: str
+# What a refresh with nothing new cannot do without: to start, and to read each file once.
+CHECKSUMS = (
+    "import click, duckdb, hashlib, pathlib, sys; "
+    "[hashlib.file_digest(file.open('rb'), 'sha256') for file in pathlib.Path(sys.argv[1]).iterdir()]"
+)
+# What a plan cannot do without: to read the project.
+PROJECT = "from sqlmesh import Context; from config import config; Context(paths=['.'], config=config)"
+SQLMESH = str(Path(sys.executable).with_name("sqlmesh"))
 
 
-def timed(*command: str) -> Run:
-    started = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        output.seek(0)
-        text = output.read()
-    if status:
-        raise click.ClickException(f"{' '.join(command)} failed: {text[-2000:]}")
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6, text)
+def answered(run: Timed) -> dict[str, list[int]]:
+    tiers = json.loads(run.output)["rebooking"]["sessions"]["tiers"]
+    return {row["tier"]: [row["users"], row["rebooked"]] for row in tiers if row["users"]}
 
 
-def cli(warehouse: Path | None, *arguments: str) -> Run:
-    """Run a command on a file, or on the database that the PG… variables name."""
-    where = ("--warehouse", str(warehouse)) if warehouse else ("--gateway", "postgres")
-    return timed(sys.executable, "cli.py", *where, *arguments)
+def check(warehouse: Path | None, expected: dict[str, list[int]]) -> None:
+    """Compare the answer of a warehouse with the floor's.
 
-
-def refreshed(warehouse: Path | None, data: Path, times: int) -> Run:
-    """The median of refreshes with the same new data, the warehouse rolled back between them; a database has one."""
-    runs = []
-    for number in range(times if warehouse else 1):
-        if number:
-            cli(warehouse, "rollback")
-        runs.append(cli(warehouse, "refresh", "--data", str(data)))
-    return sorted(runs, key=lambda run: run.seconds)[len(runs) // 2]
+    Raises:
+        ClickException: they count otherwise.
+    """
+    found = answered(cli(warehouse, "answer", "--format", "json"))
+    if found != expected:
+        raise click.ClickException(f"the answer counts {found}, the floor {expected}")
 
 
 @contextmanager
@@ -91,42 +66,95 @@ def place(folder: Path, gateway: str) -> Iterator[Path | None]:
     try:
         yield None
     finally:
-        timed(sys.executable, "cli.py", "--gateway", gateway, "reset", "--yes")
+        cli(None, "reset", "--yes")
 
 
-def answered(run: Run) -> dict[str, list[int]]:
-    tiers = json.loads(run.output)["rebooking"]["sessions"]["tiers"]
-    return {row["tier"]: [row["users"], row["rebooked"]] for row in tiers if row["users"]}
+def refreshed(users: int, gateway: str, repeats: int) -> list[Measured]:
+    """A refresh from nothing beside both floors, and one with nothing new."""
+    with data_of(users) as (folder, data, events):
+        kept, floors, refreshes, keeps, again = folder / "kept.duckdb", [], [], [], []
+        for _ in range(repeats):
+            kept.unlink(missing_ok=True)
+            floors.append(python("-m", "benchmarks.floor", str(data)))
+            keeps.append(python("-m", "benchmarks.floor", str(data), "--keep", str(kept)))
+            with place(folder, gateway) as warehouse:
+                refreshes.append(cli(warehouse, "refresh", "--data", str(data)))
+                again.append((cli(warehouse, "refresh", "--data", str(data)), python("-c", CHECKSUMS, str(data))))
+                check(warehouse, json.loads(floors[-1].output))
+                check(warehouse, json.loads(keeps[-1].output))
+                if warehouse:
+                    warehouse.unlink()
+        size = f"{users:,} users, {events:,} events" if users else "sample"
+        return [
+            beside(f"refresh, {size}", "headline", list(zip(refreshes, floors, strict=True))),
+            beside(f"refresh, {size}", "kept", list(zip(refreshes, keeps, strict=True))),
+            beside(f"refresh with nothing new, {size}", "checksums", again),
+        ]
 
 
 @contextmanager
-def data_of(users: int, dirt: float = 0.01) -> Iterator[tuple[Path, int]]:
-    """A folder of synthetic files and how many events it holds; 0 users: the sample."""
-    with tempfile.TemporaryDirectory(prefix="mentor-analytics-") as name:
-        folder = Path(name)
-        yield folder, apart(write, users, dirt, folder / "data")
+def first_day(users: int) -> Iterator[tuple[Path, Path, Path]]:
+    """A folder, a warehouse in it that lacks the last thousandth of the events, and a data folder with these."""
+    with data_of(users, dirt=0) as (folder, data, _):
+        (first, _), (second, _), *_ = apart(split, data, folder)
+        warehouse = folder / "warehouse.duckdb"
+        cli(warehouse, "refresh", "--data", str(first))
+        yield folder, warehouse, second
 
 
-def apart(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call in a process of its own: a process's peak memory counts that of the process it was forked from."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
+def compared_paths(users: int, repeats: int) -> list[Measured]:
+    """`ingest` and `sqlmesh run` beside a refresh that takes in the same day."""
+    with first_day(users) as (folder, warehouse, day):
+
+        def copy(name: str) -> Path:
+            (folder / name).mkdir(exist_ok=True)
+            return Path(shutil.copy(warehouse, folder / name / warehouse.name))
+
+        def refresh() -> Timed:
+            return cli(copy("refreshed"), "refresh", "--data", str(day))
+
+        def run() -> Timed:
+            there = copy("run")
+            loading = cli(there, "ingest", "--data", str(day))
+            running = timed(SQLMESH, "run", "--ignore-cron", MENTOR_WAREHOUSE=str(there))
+            return Timed(
+                loading.cpu + running.cpu,
+                loading.wall + running.wall,
+                max(loading.memory, running.memory),
+                running.output,
+            )
+
+        found = measured(f"ingest, then sqlmesh run, {users:,} users", run, "refresh", refresh, repeats)
+        of = [cli(folder / name / warehouse.name, "answer", "--format", "json") for name in ("refreshed", "run")]
+        if answered(of[0]) != answered(of[1]):
+            raise click.ClickException("refresh and sqlmesh run count otherwise")
+        return [found]
 
 
-def write(users: int, dirt: float, data: Path) -> int:
-    """Write a data folder; how many events it holds."""
-    if not users:
-        rows = sample()
-        rows.write(data)
-        return len(rows.events)
-    population = simulate(Scenario(users, dirt=dirt))
-    population.write(data, "jsonl")
-    return population.events.height
+def planned(users: int, repeats: int) -> list[Measured]:
+    """`sqlmesh plan dev` of one changed report beside reading the project."""
+    with data_of(users) as (folder, data, _):
+        warehouse = folder / "warehouse.duckdb"
+        cli(warehouse, "refresh", "--data", str(data))
+        project = folder / "project"
+        shutil.copytree(PROJECT_ROOT, project, ignore=shutil.ignore_patterns(".*", "*.duckdb*", "docs", "tests"))
+        model = project / "models" / "reports" / "rpt_cohorts.py"
+        text = model.read_text(encoding="utf-8")
+        changed = text.replace("sql_for_engine(counts,", "sql_for_engine(counts.filter(counts.users > 0),")
+        model.write_text(changed, encoding="utf-8")
+        copy = folder / "planned" / warehouse.name
+        copy.parent.mkdir()
 
+        def plan() -> Timed:
+            shutil.copy(warehouse, copy)
+            command = (SQLMESH, "plan", "dev", "--auto-apply", "--no-prompts", "--skip-tests")
+            return timed(*command, folder=project, MENTOR_WAREHOUSE=str(copy))
 
-def check(found: dict, expected: dict, what: str) -> None:
-    if found != expected:
-        raise click.ClickException(f"{what} counts {found}, the floor {expected}")
+        def read() -> Timed:
+            return timed(sys.executable, "-c", PROJECT, folder=project, MENTOR_WAREHOUSE=str(copy))
+
+        size = f"{users:,} users" if users else "sample"
+        return [measured(f"sqlmesh plan of a changed report, {size}", plan, "reading the project", read, repeats)]
 
 
 gateway_option = click.option(
@@ -136,69 +164,87 @@ gateway_option = click.option(
     show_default=True,
     help="postgres: the empty database that the PG… variables name; memory is that of the command alone.",
 )
+repeats_option = click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True)
+
+
+def users_option(*default: int) -> Callable:
+    """Sizes: one, or several of which one is measured after the other."""
+    return click.option(
+        "--users",
+        type=click.IntRange(min=0),
+        multiple=True,
+        default=default,
+        show_default=True,
+        help="Synthetic; 0: the sample.",
+    )
 
 
 @click.group()
 def benchmarks() -> None:
-    """Measure; print a Markdown table."""
+    """Measure; print a Markdown table and JSON."""
 
 
 @benchmarks.command()
-@click.option("--users", "sizes", type=int, multiple=True, default=(0, 20_000, 200_000), show_default=True)
+@users_option(0, 20_000, 200_000)
+@repeats_option
 @gateway_option
-def full(sizes: tuple[int, ...], gateway: str) -> None:
-    """From raw files to the answer, against the floor."""
-    click.echo("| users | events | floor | refresh | ratio | refresh again | answer | memory: floor | refresh |")
-    click.echo("|---|---|---|---|---|---|---|---|---|")
-    for users in sizes:
-        with data_of(users) as (folder, events), place(folder, gateway) as warehouse:
-            floor = timed(sys.executable, "-m", "benchmarks.floor", str(folder / "data"))
-            refresh, again = (cli(warehouse, "refresh", "--data", str(folder / "data")) for _ in range(2))
-            answer = cli(warehouse, "answer", "--format", "json")
-            check(answered(answer), json.loads(floor.output), "the answer")
-            size = f"{users:,}" if users else "sample"
-            click.echo(
-                f"| {size} | {events:,} | {floor.seconds:.1f} s | {refresh.seconds:.1f} s "
-                f"| {refresh.seconds / floor.seconds:.1f} | {again.seconds:.1f} s | {answer.seconds:.1f} s "
-                f"| {floor.gigabytes:.2f} GB | {refresh.gigabytes:.2f} GB |"
-            )
+def full(users: tuple[int, ...], repeats: int, gateway: str) -> None:
+    """From raw files to the answer, against the floors, and again with nothing new."""
+    show([row for size in users for row in refreshed(size, gateway, repeats)], gateway=gateway, repeats=repeats)
 
 
 @benchmarks.command()
-@click.option("--users", type=int, default=200_000, show_default=True)
+@users_option(20_000)
+@repeats_option
+def paths(users: tuple[int, ...], repeats: int) -> None:
+    """Taking in a day by `ingest` and `sqlmesh run`, against a refresh."""
+    show([row for size in users for row in compared_paths(size, repeats)], repeats=repeats)
+
+
+@benchmarks.command()
+@users_option(20_000)
+@repeats_option
+def plan(users: tuple[int, ...], repeats: int) -> None:
+    """`sqlmesh plan dev` of one changed report, against reading the project."""
+    show([row for size in users for row in planned(size, repeats)], repeats=repeats)
+
+
+@benchmarks.command()
+@click.option("--users", type=click.IntRange(min=1), default=200_000, show_default=True)
+@repeats_option
 @gateway_option
-def incremental(users: int, gateway: str) -> None:
+def incremental(users: int, repeats: int, gateway: str) -> None:
     """A refresh with a little more data, against the full one."""
     # Clean data: of two different events under one id the one that arrives first counts, and late ones change places.
-    with data_of(users, dirt=0) as (folder, events), place(folder, gateway) as warehouse:
-        deliveries = apart(split, folder / "data")
-        expected = apart(headline, folder / "data")
-        runs = [
-            refreshed(warehouse, delivery, 1 if number == 0 else REPEATS)
-            for number, (delivery, _) in enumerate(deliveries)
-        ]
-        check(answered(cli(warehouse, "answer", "--format", "json")), expected, "the answer")
-    base = runs[0].seconds
-    click.echo("| new events | share | refresh | of the full refresh | memory |")
-    click.echo("|---|---|---|---|---|")
-    for (_, new), run in zip(deliveries, runs, strict=True):
-        ratio = run.seconds / base
-        click.echo(f"| {new:,} | {new / events:.1%} | {run.seconds:.1f} s | {ratio:.1%} | {run.gigabytes:.2f} GB |")
+    with data_of(users, dirt=0) as (folder, data, events), place(folder, gateway) as warehouse:
+        deliveries = apart(split, data, folder)
+        whole, rows = None, []
+        for delivery, new in deliveries:
+            runs = []
+            for number in range(repeats if whole and warehouse else 1):
+                if number:
+                    cli(warehouse, "rollback")
+                runs.append(cli(warehouse, "refresh", "--data", str(delivery)))
+            whole = whole or runs[0]
+            name = f"refresh with {new / events:.1%}, {new:,} events"
+            rows.append(beside(name, "full refresh", [(run, whole) for run in runs]))
+        check(warehouse, apart(headline, data))
+    show(rows, users=users, gateway=gateway, repeats=repeats)
 
 
 @benchmarks.command()
-@click.option("--users", "sizes", type=int, multiple=True, default=(2_000, 20_000), show_default=True)
+@users_option(2_000, 20_000)
 @click.option(
     "--days", type=click.IntRange(2), default=4, show_default=True, help="Deliveries: all history, then days."
 )
-def growth(sizes: tuple[int, ...], days: int) -> None:
+def growth(users: tuple[int, ...], days: int) -> None:
     """Bytes, memory and processor time as the events grow; docs/sizing.md has formulas from it."""
     click.echo("| users | new events | bytes of the events | of the users | warehouse | processor | memory |")
     click.echo("|---|---|---|---|---|---|---|")
-    for users in sizes:
+    for size in users:
         with tempfile.TemporaryDirectory(prefix="mentor-analytics-") as name:
             folder = Path(name)
-            apart(write_days, users, folder / "data", days)
+            apart(write_days, size, folder / "data", days)
             warehouse = folder / "warehouse.duckdb"
             for delivery in sorted((folder / "data").iterdir()):
                 run = cli(warehouse, "refresh", "--data", str(delivery))
@@ -206,48 +252,9 @@ def growth(sizes: tuple[int, ...], days: int) -> None:
                 with events.open("rb") as lines:
                     new = sum(1 for _ in lines)
                 click.echo(
-                    f"| {users:,} | {new:,} | {events.stat().st_size:,} | {exported.stat().st_size:,} "
-                    f"| {warehouse.stat().st_size:,} | {run.processor_seconds:.1f} s | {run.gigabytes:.2f} GB |"
+                    f"| {size:,} | {new:,} | {events.stat().st_size:,} | {exported.stat().st_size:,} "
+                    f"| {warehouse.stat().st_size:,} | {run.cpu:.1f} s | {run.memory / 1e9:.2f} GB |"
                 )
-
-
-def write_days(users: int, data: Path, days: int) -> None:
-    """Write deliveries, the first with all history."""
-    simulate(Scenario(users)).write(data, "jsonl", days)
-
-
-def split(data: Path) -> list[tuple[Path, int]]:
-    """Folders and their numbers of events: all but the last ones, then these in shares; a tenth of each comes late."""
-    draw = random.Random(1)
-    lines = (data / "booking_events.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    on_time = [round(len(lines) * share * (1 - LATE_SHARE)) for share in SHARES]
-    late = [round(len(lines) * share * LATE_SHARE) for share in SHARES]
-    end = len(lines) - sum(on_time)
-    week = max(len(lines) * 7 // 365, sum(late))
-    held_back = draw.sample(range(max(0, end - week), end), sum(late))
-    deliveries = [sorted(set(range(end)) - set(held_back))]
-    for fresh, old in zip(on_time, late, strict=True):
-        deliveries.append(sorted(held_back[:old]) + list(range(end, end + fresh)))
-        held_back, end = held_back[old:], end + fresh
-    folders = []
-    for number, rows in enumerate(deliveries):
-        folder = data.parent / f"delivery_{number}"
-        folder.mkdir()
-        with (folder / "booking_events.jsonl").open("w", encoding="utf-8") as file:
-            file.writelines(lines[row] for row in rows)
-        (folder / "mentor_tiers.csv").write_bytes((data / "mentor_tiers.csv").read_bytes())
-        write_users(data, folder, number)
-        folders.append((folder, len(rows)))
-    return folders
-
-
-def write_users(data: Path, folder: Path, number: int) -> None:
-    """The users export of a day: one user in a thousand has left since the day before."""
-    users = pl.read_csv(data / "users_db_export.csv", infer_schema=False)
-    key = pl.col("user_id").cast(pl.Int64, strict=False).fill_null(FIRST_USER)
-    has_left = (key % 1000) < number
-    users = users.with_columns(status=pl.when(has_left).then(pl.lit("left")).otherwise("status"))
-    users.write_csv(folder / "users_db_export.csv")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from tests.conftest import HOSTILE_MENTOR
 from tests.test_answer import answer
 
 HOST = "127.0.0.1"
-PATIENCE_MILLISECONDS = 20_000
+PATIENCE_MILLISECONDS = 60_000
 RUN_MILLISECONDS = 120_000
 # Of a page below the first, Streamlit tries its own addresses there before it finds them at the top.
 STREAMLIT_TRIES = re.compile(r"/[a-z_]+/_stcore/(health|host-config)$")
