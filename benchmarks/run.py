@@ -137,7 +137,7 @@ def planned(users: int, repeats: int) -> list[Measured]:
         warehouse = folder / "warehouse.duckdb"
         cli(warehouse, "refresh", "--data", str(data))
         project = folder / "project"
-        shutil.copytree(PROJECT_ROOT, project, ignore=shutil.ignore_patterns(".*", "*.duckdb*", "docs", "tests"))
+        shutil.copytree(PROJECT_ROOT, project, ignore=shutil.ignore_patterns(".*", "*.duckdb*"))
         model = project / "models" / "reports" / "rpt_cohorts.py"
         text = model.read_text(encoding="utf-8")
         changed = text.replace("sql_for_engine(counts,", "sql_for_engine(counts.filter(counts.users > 0),")
