@@ -75,7 +75,7 @@ def test_ratios_are_medians_of_pairs():
 def test_a_process_is_measured_with_its_children():
     taken = "import time; held = b'x' * 200_000_000; time.sleep(1)"
     child = f"import subprocess, sys; {taken}; subprocess.run([sys.executable, '-c', {taken!r}])"
-    row = measured("two", lambda: python("-c", child), "one", lambda: python("-c", "pass"), 1)
+    row = measured("two", lambda: python("-c", child), "one", lambda: python("-c", "import time; time.sleep(0.3)"), 1)
     assert row.gigabytes > 0.38
     assert row.floor_gigabytes < 0.2
     assert row.wall_seconds > 1
