@@ -10,21 +10,22 @@ Command and floor run in turn. Prints a Markdown table and then, as one line of 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
 
-from benchmarks.data import data_of
 from benchmarks.processes import Measured, cli, measured, python, show
+from benchmarks.run import warehouse_of
 
-# What `answer` imports before it asks, from the reports alone and with the facts.
+# What `answer` imports before it asks, from the reports alone and with the facts, and `report` to draw its charts.
 ANSWER = "import cli, duckdb, presentation.answer, presentation.renderers.terminal, warehouse.answers"
+FACTS = f"{ANSWER}, analysis.answer.facts, ibis.backends.duckdb"
 FLOORS = {
     "start": "import click, duckdb",
     "answer": ANSWER,
-    "facts": f"{ANSWER}, analysis.answer.facts, ibis.backends.duckdb",
+    "facts": FACTS,
+    "report": f"{FACTS}, presentation.report, presentation.charts.drawing, presentation.renderers.html",
 }
 COMMANDS = {
     "--help": "start",
@@ -37,7 +38,7 @@ COMMANDS = {
     "answer --window-days 14": "facts",
     "answer --tier-attribution at_session": "facts",
     "answer --as-of {moment}": "facts",
-    "report --out {report}": "facts",
+    "report --out {report}": "report",
 }
 
 
@@ -48,22 +49,13 @@ def asked(warehouse: Path, repeats: int, commands: dict[str, str] = COMMANDS) ->
     return [
         measured(
             f"`{command}`",
-            lambda command=command: cli(warehouse, *command.format(**places).split()),
+            partial(cli, warehouse, *command.format(**places).split()),
             floor,
-            lambda floor=floor: python("-c", FLOORS[floor]),
+            partial(python, "-c", FLOORS[floor]),
             repeats,
         )
         for command, floor in commands.items()
     ]
-
-
-@contextmanager
-def warehouse_of(users: int) -> Iterator[Path]:
-    """A refreshed warehouse of synthetic users; 0: of the sample."""
-    with data_of(users) as (folder, data, _):
-        warehouse = folder / "warehouse.duckdb"
-        cli(warehouse, "refresh", "--data", str(data))
-        yield warehouse
 
 
 @click.command()

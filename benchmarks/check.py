@@ -15,9 +15,9 @@ from pathlib import Path
 
 import click
 
-from benchmarks.answer import COMMANDS, asked, warehouse_of
+from benchmarks.answer import COMMANDS, asked
 from benchmarks.processes import Measured, show
-from benchmarks.run import compared_paths, planned, refreshed
+from benchmarks.run import compared_paths, planned, refreshed, warehouse_of
 
 RATIOS = Path(__file__).with_name("ratios.json")
 # Ratios of a quiet and of a busy machine differ by a third.

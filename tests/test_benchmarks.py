@@ -19,7 +19,7 @@ from tests.test_answer import answer, run
 
 @pytest.fixture(scope="module")
 def dirty(tmp_path_factory):
-    """A population with every kind of dirt, refreshed, and the file of the floor that keeps."""
+    """The folder of a population with every kind of dirt, `data`, and of a `warehouse.duckdb` that has it."""
     folder = tmp_path_factory.mktemp("dirty")
     simulate(Scenario(300, dirt=0.05)).write(folder / "data", "jsonl")
     run(folder / "warehouse.duckdb", "refresh", "--data", str(folder / "data"))
