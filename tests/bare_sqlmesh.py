@@ -22,7 +22,7 @@ from engines.duckdb import DuckDBReader
 from ingest.load import Load
 from settings import PROJECT_ROOT, Settings, load_settings
 from tests import reference
-from tests.conftest import ingest
+from tests.conftest import event, ingest
 from warehouse.answers import answer_of_environment
 from warehouse.environments import Environment, read_environment
 from warehouse.views import schema
@@ -47,6 +47,21 @@ DEFAULT_SHEET = [("M-1", "Gold", "200", ""), ("M-2", "Silver", "100", "")]
 DEFAULT_EXPORT = [(1, "7", "2023-01-01", "active", ""), (2, "7", "2023-01-02", "churned", "")]
 
 _CACHES_OF_COPIES = tempfile.TemporaryDirectory(prefix="mentor-analytics-")
+
+
+def came_back(users: range, mentor: str = "M-1") -> list[dict]:
+    """A first session and a return of each user, long ago."""
+    return [
+        event(
+            f"{user}-{day}",
+            user_id=user,
+            mentor_id=mentor,
+            event_type="session_started",
+            timestamp=f"2023-02-{day:02}T10:00:00Z",
+        )
+        for user in users
+        for day in (1, 11)
+    ]
 
 
 class Warehouse:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,9 @@ from settings import load_settings
 
 # SQLMesh would fork a process a core to render the models, in each of the tests that run at once on these cores.
 os.environ.setdefault("MAX_FORK_WORKERS", "1")
+
+# As the command line does: looking for garbage at the usual pace takes a seventh of the time.
+gc.set_threshold(100_000, 20, 20)
 
 # Folders whose tests share servers: databases and a JVM, a browser and the application.
 SERVERS = ("tests/engines/", "tests/browser/")
@@ -81,14 +87,40 @@ def _nobody_is_notified(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytes
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests that start a server each go to one worker; all others to the one that is free."""
+    """Tests that share a server, or what their module builds for all of them, go to one worker; others to any."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class OneWorkerForServers(LoadScopeScheduling):
+    class OneWorkerForWhatIsShared(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((folder for folder in SERVERS if nodeid.startswith(folder)), nodeid)
+            file = nodeid.split("::")[0]
+            own = file if _builds_for_all(config.rootpath / file) else nodeid
+            return next((folder for folder in SERVERS if nodeid.startswith(folder)), own)
 
-    return OneWorkerForServers(config, log)
+    return OneWorkerForWhatIsShared(config, log)
+
+
+@cache
+def _builds_for_all(file: Path) -> bool:
+    return 'scope="module"' in file.read_text(encoding="utf-8")
+
+
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """A copy of a folder that the first worker to ask for it has built.
+
+    Args:
+        name: of the folder, one of its own for each build.
+        build: fills an empty folder.
+    """
+    run = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    original, begun = run / f"{name}-built", run / f"{name}-begun"
+    with (run / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not original.exists():
+            shutil.rmtree(begun, ignore_errors=True)
+            begun.mkdir()
+            build(begun)
+            begun.rename(original)
+    return shutil.copytree(original, factory.mktemp(name), dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -123,19 +155,24 @@ def warehouse(tmp_path: Path) -> Path:
     return tmp_path / "warehouse.duckdb"
 
 
-@pytest.fixture(scope="session")
-def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse refreshed from one booking and its session, not to be changed."""
+def _refresh(folder: Path, data: Path) -> None:
     from click.testing import CliRunner
 
     from cli import cli
 
-    folder = tmp_path_factory.mktemp("refreshed")
-    data = write_data(folder / "data", events=ATTENDED)
-    warehouse = folder / "warehouse.duckdb"
-    done = CliRunner().invoke(cli, ["--warehouse", str(warehouse), "refresh", "--data", str(data)])
+    command = ["--warehouse", str(folder / "warehouse.duckdb"), "refresh", "--data", str(data)]
+    done = CliRunner().invoke(cli, command, env={"MENTOR_LOGS": str(folder / "logs")})
     assert done.exit_code == 0, done.output
-    return warehouse
+
+
+@pytest.fixture(scope="session")
+def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse refreshed from one booking and its session, not to be changed."""
+
+    def build(folder: Path) -> None:
+        _refresh(folder, write_data(folder / "data", events=ATTENDED))
+
+    return built_once(tmp_path_factory, "refreshed", build) / "warehouse.duckdb"
 
 
 @pytest.fixture
@@ -184,40 +221,31 @@ def context(tmp_path_factory):
 @pytest.fixture(scope="session")
 def hostile_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample, built, with HTML for the names of a mentor and a company, and in a rejected row; read it only."""
-    from click.testing import CliRunner
-
-    from cli import cli
     from settings import PROJECT_ROOT
 
-    folder = tmp_path_factory.mktemp("hostile")
-    for source in (PROJECT_ROOT / "seeds" / "sample").iterdir():
-        text = source.read_text(encoding="utf-8")
-        text = re.sub(r'^M-1,|"M-1"', lambda found: found.group().replace("M-1", HOSTILE_MENTOR), text, flags=re.M)
-        text = re.sub(r"^(\d+),23,", r"\1,</script>,", text, flags=re.M)
-        if source.name == "users_db_export.csv":
-            text += "<img src=x onerror=alert(1)>,1,2024-01-01,active\n"
-        (folder / source.name).write_text(text, encoding="utf-8")
-    warehouse = folder / "warehouse.duckdb"
-    result = CliRunner().invoke(cli, ["--warehouse", str(warehouse), "refresh", "--data", str(folder)])
-    assert result.exit_code == 0, result.output
-    return warehouse
+    def build(folder: Path) -> None:
+        for source in (PROJECT_ROOT / "seeds" / "sample").iterdir():
+            text = source.read_text(encoding="utf-8")
+            text = re.sub(r'^M-1,|"M-1"', lambda found: found.group().replace("M-1", HOSTILE_MENTOR), text, flags=re.M)
+            text = re.sub(r"^(\d+),23,", r"\1,</script>,", text, flags=re.M)
+            if source.name == "users_db_export.csv":
+                text += "<img src=x onerror=alert(1)>,1,2024-01-01,active\n"
+            (folder / source.name).write_text(text, encoding="utf-8")
+        _refresh(folder, folder)
+
+    return built_once(tmp_path_factory, "hostile", build) / "warehouse.duckdb"
 
 
 @pytest.fixture(scope="session")
-def application_warehouse(tmp_path_factory) -> Path:
+def application_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse of the sample data and of one rejected event, whose mentor has a name that is a script."""
-    from click.testing import CliRunner
-
-    from cli import cli
     from settings import PROJECT_ROOT
 
-    folder = tmp_path_factory.mktemp("application")
-    data, warehouse = folder / "data", folder / "warehouse.duckdb"
-    shutil.copytree(PROJECT_ROOT / "seeds" / "sample", data)
-    events = json.loads((data / "booking_events.json").read_text(encoding="utf-8"))
-    events.append(event("script", mentor_id=HOSTILE_MENTOR, timestamp="yesterday"))
-    (data / "booking_events.json").write_text(json.dumps(events), encoding="utf-8")
-    command = ["--warehouse", str(warehouse), "refresh", "--data", str(data)]
-    result = CliRunner().invoke(cli, command, env={"MENTOR_LOGS": str(folder / "logs")})
-    assert result.exit_code == 0, result.output
-    return warehouse
+    def build(folder: Path) -> None:
+        data = shutil.copytree(PROJECT_ROOT / "seeds" / "sample", folder / "data")
+        events = json.loads((data / "booking_events.json").read_text(encoding="utf-8"))
+        events.append(event("script", mentor_id=HOSTILE_MENTOR, timestamp="yesterday"))
+        (data / "booking_events.json").write_text(json.dumps(events), encoding="utf-8")
+        _refresh(folder, data)
+
+    return built_once(tmp_path_factory, "application", build) / "warehouse.duckdb"

@@ -1,0 +1,136 @@
+"""An environment that is behind says so, and what it names helps. Never weaken: each was once silent or in vain."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bare_sqlmesh import ALL_GOLD, DEFAULT_SHEET, ONE_COLUMN_MORE, came_back, edited_models
+from tests.conftest import event
+from tests.soundness.test_every_path import START, refresh, users_of
+from tests.test_answer import answer, run
+
+
+def test_a_dev_environment_that_lags_behind_prod_says_so(planned):
+    """It spoke of prod's moment with facts of its own, older ones: nobody seemed to be inside the window."""
+    planned.changes = {"default_session_minutes": 45}
+    planned.plan("dev")
+    latest = event("late", user_id=1, event_type=START, timestamp="2023-06-01T10:00:00Z")
+    refresh(planned, [*came_back(range(1, 3)), latest])
+    assert not planned.environment("prod").is_behind
+    dev = answer(planned.file, "--env", "dev")
+    assert dev["warnings"][0].startswith("dev is behind by 1 load")
+    assert dev["parameters"]["settings"]["default_session_minutes"] == 45
+    compared = run(planned.file, "diff", "--env", "dev")
+    assert "dev is behind by 1 load" in compared.stderr
+    planned.run("dev")
+    assert not planned.environment("dev").is_behind
+    assert planned.facts("dev") == planned.expected_facts(planned.settings)
+
+
+def test_reports_that_lag_behind_facts_which_another_environment_shares_are_told_of(planned):
+    """A run of dev brings forward the facts that it shares with prod, and not prod's reports."""
+    planned.changes = {"rebooking_window_days": 7}
+    planned.plan("dev")
+    planned.ingest(came_back(range(1, 5)))
+    planned.run("dev")
+    assert not planned.environment("dev").is_behind
+    assert planned.environment("prod").reports_are_behind
+    assert "the reports of prod are behind its facts" in run(planned.file, "status", exit_code=1).stdout
+    planned.run("prod")
+    assert not planned.environment("prod").is_behind
+
+
+def test_users_and_mentors_of_prod_reach_an_environment_that_shares_them_with_a_run_of_prod(planned):
+    """SQLMesh brings them forward with prod alone: a run of dev left it behind, and said to run dev again."""
+    planned.plan("dev")
+    planned.ingest([*came_back(range(1, 4))], sheet=[("M-1", "Bronze", "200", ""), DEFAULT_SHEET[1]])
+    assert "transform --env dev" in answer(planned.file, "--env", "dev")["warnings"][0]
+    planned.run("dev")
+    assert planned.environment("dev").taken_in["waiting_events"] == 0
+    told = "dev is behind by 1 load with 0 events; to catch up run: python cli.py transform --env prod"
+    assert answer(planned.file, "--env", "dev")["warnings"][0] == told
+    transformed = run(planned.file, "transform", "--env", "dev").stderr
+    assert told in transformed
+    assert "up to date" not in transformed
+    planned.run("prod")
+    assert not planned.environment("dev").is_behind
+    assert users_of(answer(planned.file, "--env", "dev"), "Bronze") == (3, 3)
+
+
+def test_an_environment_whose_own_tables_were_promoted_says_that_it_has_to_be_made_anew(planned, tmp_path):
+    """SQLMesh evaluates prod's table from then on and leaves the copy that dev shows: dev said to run dev, for ever."""
+    # Facts read the mentors, whose kind is forward-only: what depends on them gets a copy in dev.
+    planned.root = edited_models(tmp_path / "edited", ALL_GOLD)
+    planned.changes = {"default_session_minutes": 45}
+    planned.plan("dev")
+    planned.plan("prod")
+    assert not planned.environment("dev").is_behind
+    refresh(planned, came_back(range(1, 5)))
+    told = "dev is behind by 1 load with 4 events; to catch up run: sqlmesh invalidate dev, then sqlmesh plan dev"
+    assert answer(planned.file, "--env", "dev")["warnings"][0] == told
+    transformed = run(planned.file, "transform", "--env", "dev").stderr
+    assert told in transformed
+    assert "up to date" not in transformed
+    planned.invalidate("dev")
+    planned.plan("dev")
+    assert not planned.environment("dev").is_behind
+    assert users_of(answer(planned.file, "--env", "dev"), "Gold") == (4, 4)
+    planned.ingest(came_back(range(1, 7)))
+    planned.run("dev")
+    assert planned.environment("dev").taken_in["waiting_events"] == 0
+
+
+@pytest.mark.parametrize("is_taken_back", [False, True])
+def test_an_environment_whose_mentors_prod_has_changed_says_that_it_has_to_be_made_anew(
+    planned, tmp_path, is_taken_back
+):
+    """Its run writes copies of its reports that it does not show: it was behind, and said to run it, for ever."""
+    planned.plan("dev")
+    root, planned.root = planned.root, edited_models(tmp_path / "edited", ALL_GOLD)
+    planned.plan("prod")
+    if is_taken_back:
+        # The models are those of dev again, and SQLMesh's version of them is another one.
+        planned.root = root
+        planned.plan("prod")
+    assert not planned.environment("dev").is_behind
+    planned.ingest(came_back(range(1, 5)))
+    environment = planned.environment("dev")
+    assert environment.is_behind
+    anew = "to catch up run: sqlmesh invalidate dev, then sqlmesh plan dev"
+    if not is_taken_back:
+        assert anew in answer(planned.file, "--env", "dev")["warnings"][0]
+    transformed = run(planned.file, "transform", "--env", "dev").stderr
+    assert anew in transformed
+    assert "up to date" not in transformed
+    assert anew in answer(planned.file, "--env", "dev")["warnings"][0]
+    planned.invalidate("dev")
+    planned.plan("dev")
+    planned.run("prod")
+    assert not planned.environment("dev").is_behind
+    planned.ingest(came_back(range(1, 7)))
+    assert anew not in answer(planned.file, "--env", "dev")["warnings"][0]
+    planned.run("dev")
+    assert not planned.environment("dev").is_behind
+    assert users_of(answer(planned.file, "--env", "dev"), "Gold") == (6, 6)
+
+
+def test_an_environment_with_facts_and_mentors_of_its_own_says_that_it_has_to_be_made_anew(planned, tmp_path):
+    """A plan builds its facts in a copy, and runs bring forward another table: it said to run it, for ever."""
+    planned.root = edited_models(tmp_path / "edited", ONE_COLUMN_MORE, ALL_GOLD)
+    planned.plan("dev")
+    environment = planned.environment("dev")
+    assert not environment.is_behind
+    planned.ingest(came_back(range(1, 5)))
+    planned.run("dev")
+    document = answer(planned.file, "--env", "dev")
+    assert "to catch up run: sqlmesh invalidate dev, then sqlmesh plan dev" in document["warnings"][0]
+    # The reports have been brought forward, and the facts that are shown have not.
+    assert users_of(document, "Gold") == (2, 2)
+    planned.invalidate("dev")
+    planned.plan("dev")
+    assert not planned.environment("dev").is_behind
+    planned.ingest(came_back(range(1, 7)))
+    planned.run("dev")
+    assert not planned.environment("dev").is_behind
+    assert users_of(answer(planned.file, "--env", "dev"), "Gold") == (6, 6)
+    assert planned.facts("dev") == planned.expected_facts(planned.settings)
