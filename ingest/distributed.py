@@ -19,9 +19,10 @@ import duckdb
 from engines.protocol import Workers
 from ingest.classification import classify
 from ingest.event_catalogue import RANGES
+from ingest.json_rows import json_rows
 from ingest.normalisation import without_review
 from ingest.raw_tables import RAW_TABLES
-from ingest.reading import json_rows, unknown_columns
+from ingest.reading import unknown_columns
 from ingest.source_files import SourceFile
 from ingest.sources import EVENTS, note_on_types
 

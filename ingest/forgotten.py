@@ -28,16 +28,20 @@ def _is_needed(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
 
 def refuse_forgotten(connection: duckdb.DuckDBPyConnection, source: Source, number: int) -> None:
     """Give the rows of forgotten users among `normalised` that reason, whatever else is wrong with them."""
-    if _is_needed(connection, source):
-        connection.execute(f"""
-            UPDATE temp.normalised_{number} SET reason = '{REASON}'
-            WHERE position IN (
-                SELECT position
-                FROM temp.normalised_{number} CROSS JOIN (SELECT DISTINCT salt FROM raw.forgotten_users) AS salts
-                SEMI JOIN raw.forgotten_users AS forgotten
-                    ON forgotten.user_hash = SHA256(salts.salt || '|' || user_id)
-            )
-        """)
+    if not _is_needed(connection, source):
+        return
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE of_forgotten AS
+        SELECT DISTINCT position
+        FROM normalised_{number} CROSS JOIN (SELECT DISTINCT salt FROM raw.forgotten_users) AS salts
+        SEMI JOIN raw.forgotten_users AS forgotten
+            ON forgotten.user_hash = SHA256(salts.salt || '|' || user_id)
+    """)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP VIEW normalised AS
+        SELECT * REPLACE (CASE WHEN position IN (FROM of_forgotten) THEN '{REASON}' ELSE reason END AS reason)
+        FROM normalised_{number}
+    """)
 
 
 def text_to_keep(connection: duckdb.DuckDBPyConnection, source: Source) -> str:

@@ -22,8 +22,10 @@ from errors import SourceError
 from ingest.classification import classify
 from ingest.distributed import FileRows, UnreadableError, is_worth_it, load_events
 from ingest.forgotten import refuse_forgotten, text_to_keep
+from ingest.json_rows import one_thread
+from ingest.parts import drop_parts
 from ingest.raw_tables import has_all_columns, make_raw_tables
-from ingest.reading import one_thread, read_rows
+from ingest.reading import drop_rows, read_rows
 from ingest.sample import note_on_sample
 from ingest.source_files import SourceFile
 from ingest.sources import EVENTS, Source, Sources
@@ -137,6 +139,7 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
                 found = dealt_out[number]
                 rows_read = sum(found.by_class.values())
                 loads.append(_account(connection, source, file, rows_read, found.by_class, found.notes(file)))
+        drop_parts(connection)
         if on_sample:
             first = loads[new_events[0]]
             loads[new_events[0]] = replace(first, notes=(*first.notes, on_sample))
@@ -225,8 +228,8 @@ def _load_file(
                 [load_id],
             )
     load = _account(connection, source, file, rows_read, counts | {"loaded": rows_loaded}, notes)
-    for table in (f"csv_records_{number}", f"normalised_{number}", "not_loaded"):
-        connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
+    drop_rows(connection, number)
+    connection.execute("DROP TABLE not_loaded")
     return load
 
 

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from contextlib import nullcontext
 
 import duckdb
 
 from engines.duckdb.connection import one_line, one_row
 from errors import SourceError
+from ingest.json_rows import json_rows, one_thread, pattern
 from ingest.normalisation import columns_of_objects
+from ingest.parts import read_in_parts
 from ingest.source_files import SourceFile, check_columns, shown
 from ingest.sources import Source
-
-
-def _pattern(path: Path) -> str:
-    """SQL for a path as DuckDB takes it, which is a pattern: `[2].json` would read `2.json`."""
-    text = str(path)
-    if re.search(r"[*?[]", text):
-        if "\\" in text:
-            raise SourceError(f"{path} has a name with a backslash and one of * ? [; rename it")
-        text = re.sub(r"[*?[]", r"[\g<0>]", text)
-    return "'" + text.replace("'", "''") + "'"
-
-
-def json_rows(path: Path, json_format: str) -> str:
-    """SQL for the events of a file: `position`, from 1, and `raw_text`; to be run by one thread, see `one_thread`."""
-    reader = f"read_json_objects({_pattern(path)}, format = '{json_format}')"
-    return f"SELECT ROW_NUMBER() OVER () AS position, CAST(json AS VARCHAR) AS raw_text FROM {reader}"
 
 
 def read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: SourceFile, number: int) -> list[str]:
@@ -60,13 +44,19 @@ def read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sourc
             unknown = load_csv(connection, file.place, source.contract.required, source.names, number)
             rows = f"SELECT * FROM temp.source_rows_{number}"
         connection.execute(f"CREATE TEMP VIEW source_text_{number} AS SELECT position, raw_text FROM ({rows})")
-        with one_thread(connection) if file.json_format else nullcontext():
-            if has_objects and source.normalise_objects:
-                normalise = source.normalise_objects
-            elif has_objects:
-                unknown = _check_properties(connection, source, file, rows)
-                rows = columns_of_objects(rows, source.names)
-            connection.execute(f"CREATE TEMP TABLE normalised_{number} AS WITH source_rows AS ({rows}) {normalise}")
+        read = None
+        if file.json_format and source.normalise_objects:
+            read = read_in_parts(connection, file, number, source.normalise_objects)
+        if read is None:
+            with one_thread(connection) if file.json_format else nullcontext():
+                if has_objects and source.normalise_objects:
+                    normalise = source.normalise_objects
+                elif has_objects:
+                    unknown = _check_properties(connection, source, file, rows)
+                    rows = columns_of_objects(rows, source.names)
+                connection.execute(f"CREATE TEMP TABLE read_{number} AS WITH source_rows AS ({rows}) {normalise}")
+            read = f"FROM temp.read_{number}"
+        connection.execute(f"CREATE TEMP VIEW normalised_{number} AS {read}")
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         file.refuse_if_changed()
         raise SourceError(f"{file.path} cannot be read: {_reading_failure(file, error)}") from None
@@ -90,6 +80,17 @@ def read_rows(connection: duckdb.DuckDBPyConnection, source: Source, file: Sourc
     return notes + unknown_columns(unknown)
 
 
+def drop_rows(connection: duckdb.DuckDBPyConnection, number: int) -> None:
+    """Let go of what `read_rows` made."""
+    for kind, name in (
+        ("VIEW", f"temp.normalised_{number}"),
+        ("VIEW", f"temp.source_text_{number}"),
+        ("TABLE", f"temp.read_{number}"),
+        ("TABLE", f"temp.csv_records_{number}"),
+    ):
+        connection.execute(f"DROP {kind} IF EXISTS {name}")
+
+
 def unknown_columns(names: list[str]) -> list[str]:
     """The note on columns or properties that are not loaded, if there are some."""
     return [f"columns that are not loaded: {', '.join(map(shown, names))}"] if names else []
@@ -101,7 +102,7 @@ def _parquet_objects(connection: duckdb.DuckDBPyConnection, source: Source, file
     Raises:
         SourceError: a column that it must have is missing.
     """
-    reader = f"read_parquet({_pattern(file.place)}, file_row_number = true, binary_as_string = true)"
+    reader = f"read_parquet({pattern(file.place)}, file_row_number = true, binary_as_string = true)"
     types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE FROM {reader}").fetchall()}
     del types["file_row_number"]
     # Names of columns are the same in any case of letters, as those of a CSV are.
@@ -135,19 +136,6 @@ def _check_properties(connection: duckdb.DuckDBPyConnection, source: Source, fil
     ]
     check_columns(file.path, found, {ours: source.names[ours] for ours in source.contract.required})
     return [name for name in found if name not in source.names.values()]
-
-
-@contextmanager
-def one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Read files with one thread.
-
-    Numbering rows takes no more, and with more DuckDB calls some whole files broken: those without a
-    line end after the last event whose size is that of the reader's buffer, give or take two bytes.
-    """
-    (threads,) = one_row(connection, "SELECT CURRENT_SETTING('threads')")
-    connection.execute("SET threads = 1")
-    yield  # after a failure the connection is of no more use
-    connection.execute(f"SET threads = {threads}")
 
 
 def _reading_failure(file: SourceFile, error: duckdb.Error) -> str:

@@ -1,0 +1,140 @@
+"""Reading one large file of events in parts, on all cores: DuckDB numbers the rows of a file with one thread."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from engines.duckdb.connection import one_row
+from ingest.json_rows import json_rows, one_thread
+from ingest.source_files import SourceFile
+
+PART_BYTES = 32 << 20
+# Where a record ends, by format: what is before goes to one part, what is after to the next. In an array, this may
+# also stand within a text or within a nested array.
+_BETWEEN_RECORDS = {"newline_delimited": re.compile(rb"(?<=\n)"), "array": re.compile(rb"(?<=\})\s*,(?=\s*\{)")}
+_LOOK_BYTES = 1 << 16
+_LONGEST_RECORD = 16 << 20
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some records of a file, `[start, end)` in bytes; `number` counts from 0."""
+
+    number: int
+    start: int
+    end: int
+
+
+def parts_of(file: SourceFile) -> list[Part]:
+    """Parts of about `PART_BYTES`, which are cut where a record seems to end; one where a file cannot be cut."""
+    size = PART_BYTES
+    length = file.place.stat().st_size
+    between = _BETWEEN_RECORDS.get(str(file.json_format))
+    parts: list[Part] = []
+    start = 0
+    if between is not None and file.place.suffix != ".gz":
+        with file.place.open("rb") as content:
+            while start + size < length:
+                content.seek(start + size)
+                text = content.read(_LOOK_BYTES)
+                while not (found := between.search(text)) and len(text) < _LONGEST_RECORD:
+                    if not (more := content.read(len(text))):
+                        break
+                    text += more
+                if not found or start + size + found.end() >= length:
+                    break
+                parts.append(Part(len(parts), start, start + size + found.start()))
+                start += size + found.end()
+    return [*parts, Part(len(parts), start, length)]
+
+
+@contextmanager
+def written_apart(file: SourceFile, part: Part) -> Iterator[Path]:
+    """A file of its own with the records of a part, in the format of the whole."""
+    is_array = file.json_format == "array"
+    with TemporaryDirectory(prefix="mentor-analytics-") as folder:
+        path = Path(folder) / "part.json"
+        with file.place.open("rb") as whole, path.open("wb") as apart:
+            is_last = whole.seek(0, os.SEEK_END) == part.end
+            whole.seek(part.start)
+            left = part.end - part.start
+            if is_array and part.start:
+                apart.write(b"[")
+            while left and (content := whole.read(min(left, _COPY_BYTES))):
+                apart.write(content)
+                left -= len(content)
+            if is_array and not is_last:
+                apart.write(b"]")
+        yield path
+
+
+def read_in_parts(connection: duckdb.DuckDBPyConnection, file: SourceFile, number: int, normalise: str) -> str | None:
+    """Read a large file, each thread a part at a time: SQL for its normalised rows, until `drop_parts`.
+
+    None where the file is small, where it cannot be cut, and where a part is no JSON, which was cut within a record,
+    or the file is broken.
+
+    Args:
+        number: of the file, for the name of the table.
+        normalise: SQL over a relation `source_rows`, see `ingest.normalisation`.
+    """
+    parts = parts_of(file)
+    if len(parts) == 1:
+        return None
+    # Tables of `temp` are of one connection alone.
+    connection.execute("ATTACH IF NOT EXISTS ':memory:' AS parts")
+    table = f"parts.read_{number}"
+    no_rows = "SELECT 0::BIGINT AS position, ''::VARCHAR AS raw_text WHERE false"
+    connection.execute(
+        f"CREATE TABLE {table} AS SELECT 0 AS part, * FROM (WITH source_rows AS ({no_rows}) {normalise})"
+    )
+    (loaded_at,) = one_row(connection, "SELECT GETVARIABLE('loaded_at')")
+
+    def append(part: Part, cursor: duckdb.DuckDBPyConnection) -> None:
+        with written_apart(file, part) as path:
+            cursor.execute(f"SET TimeZone = 'UTC'; SET VARIABLE loaded_at = TIMESTAMP '{loaded_at}'")
+            rows = json_rows(path, str(file.json_format))
+            cursor.execute(
+                f"INSERT INTO {table} SELECT {part.number}, * FROM (WITH source_rows AS ({rows}) {normalise})"
+            )
+
+    with one_thread(connection) as threads, ThreadPoolExecutor(threads) as pool:
+        cursors = {part: connection.cursor() for part in parts}
+        appended = [pool.submit(append, *each) for each in cursors.items()]
+        is_json = True
+        try:
+            for each in as_completed(appended):
+                each.result()
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for cursor in cursors.values():
+                cursor.interrupt()
+            if not isinstance(error, duckdb.InvalidInputException):
+                raise
+            is_json = False
+    for cursor in cursors.values():
+        cursor.close()
+    if not is_json:
+        connection.execute(f"DROP TABLE {table}")
+        return None
+    counted = f"SELECT part, SUM(COUNT(*)) OVER (ORDER BY part) - COUNT(*) AS before FROM {table} GROUP BY part"
+    connection.execute(
+        f"UPDATE {table} AS appended SET position = position + before FROM ({counted}) AS counted "
+        "WHERE appended.part = counted.part"
+    )
+    return f"SELECT * EXCLUDE (part) FROM {table}"
+
+
+def drop_parts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let go of what `read_in_parts` has read; outside of a transaction."""
+    connection.execute("DETACH DATABASE IF EXISTS parts")
