@@ -29,7 +29,7 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE reference.dimension_definitions (dimension TEXT, checksum TEXT)")
     connection.executemany("INSERT INTO reference.definitions VALUES (?, ?)", list(checksums().items()))
     for report in REPORTS:
-        connection.execute(f"CREATE TABLE reports.{report} (load_id BIGINT, event_load_id BIGINT)")
+        connection.execute(f"CREATE TABLE reports.{report} (built_from TEXT, event_load_id BIGINT)")
     for name, columns in COLUMNS.items():
         described = ", ".join(f'"{column}" {TYPES[kind]}' for column, kind in columns.items())
         connection.execute(f"CREATE TABLE {place(name)} ({described})")

@@ -224,7 +224,8 @@ def read_environment(reader: Reader, name: str) -> Environment:
         taken_in = _taken_in(reader, name, bookings[0], sessions[0])
         ((newest_load,),) = reader.rows("SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
         stale = sorted(dimension for dimension, checksum in evaluated if planned[dimension] != checksum)
-        held = max(bookings[0], sessions[0], *(_newest_in(reader, f"{marts}.dim_{of}") for of in ("users", "mentors")))
+        states = (_newest_in(reader, f"{marts}.dim_{of}") for of in ("users", "mentors"))
+        held = "/".join(map(str, (sessions[0], bookings[0], *states)))
         behind = are_reports_behind(reader, schema("reports", name), marts, held)
         newest_load = max(bookings[0], sessions[0]) if taken_in["waiting_events"] else newest_load
         standing = standing_to_prod(reader, name, planned)

@@ -19,15 +19,15 @@ REPORTS = {
 }
 
 
-def are_reports_behind(reader: Reader, reports: str, marts: str, held: int) -> bool:
+def are_reports_behind(reader: Reader, reports: str, marts: str, held: str) -> bool:
     """Whether a report says less than the facts and dimensions: an environment that shares these may have run.
 
     Args:
         reports, marts: the schemas of the environment.
-        held: the newest load that its facts and dimensions hold.
+        held: what its facts and dimensions hold, as `built_from` of a report says it.
     """
     built = reader.rows(
-        " UNION ALL ".join(f"SELECT '{report}', MAX(load_id) FROM {reports}.{report}" for report in REPORTS)
+        " UNION ALL ".join(f"SELECT '{report}', MAX(built_from) FROM {reports}.{report}" for report in REPORTS)
     )
     for report, built_from in built:
         fact = REPORTS[report]

@@ -48,11 +48,13 @@ def _has_newer_copy(reader: Reader, table: str) -> bool:
     """Whether SQLMesh has brought forward the copy of a table instead, as it does without a change of a definition."""
     try:
         ((newest, copied),) = reader.rows(
-            f"SELECT (SELECT MAX(load_id) FROM {table}), (SELECT MAX(load_id) FROM {table}__dev)"
+            f"SELECT (SELECT MAX(built_from) FROM {table}), (SELECT MAX(built_from) FROM {table}__dev)"
         )
     except WarehouseError:  # who may read the views alone is told by those who run it
         return False
-    return copied is not None and (newest is None or newest < copied)
+    if copied is None or newest is None:
+        return copied is not None
+    return any(int(there) > int(here) for there, here in zip(copied.split("/"), newest.split("/"), strict=True))
 
 
 def _tables(reader: Reader, environment: str) -> dict[str, str]:

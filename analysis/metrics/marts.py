@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import ibis
-from ibis.expr.types import IntegerValue, Table, TimestampValue
+from ibis.expr.types import StringValue, Table, TimestampValue
 
 Moment: TypeAlias = datetime.datetime | TimestampValue
 
@@ -90,7 +90,7 @@ REPORT_COLUMNS = {
         "is_rebooked": "boolean",
         "is_mature": "boolean",
         "tier": "string",
-        "load_id": "int64",
+        "built_from": "string",
     },
 }
 _SCHEMAS = {"stg": "staging", "rpt": "reports"}
@@ -173,11 +173,16 @@ def latest_event(sessions: Table, bookings: Table) -> TimestampValue:
     return events.last_event_at.max().as_scalar()
 
 
-def newest_load(table: Callable[[str], Table]) -> IntegerValue:
-    """The newest load that facts and dimensions hold: what a report that is built from them has taken in."""
-    held = [table(name).select("load_id") for name in ("fct_sessions", "fct_bookings")]
-    held += [held_now(table(name)).select("load_id") for name in ("dim_users", "dim_mentors")]
-    return ibis.union(*held).load_id.max().as_scalar()
+def built_from(table: Callable[[str], Table]) -> StringValue:
+    """The newest loads that sessions, bookings, users and mentors hold, such as `7/8/2/3`; 0: it holds nothing.
+
+    What a report is built from: a fact may hold a load before the others do, so that no single one says it.
+    """
+    held = [table("fct_sessions"), table("fct_bookings"), held_now(table("dim_users")), held_now(table("dim_mentors"))]
+    sessions, bookings, users, mentors = (
+        ibis.coalesce(each.load_id.max().as_scalar(), 0).cast("string") for each in held
+    )
+    return sessions + "/" + bookings + "/" + users + "/" + mentors
 
 
 def held_now(dimension: Table) -> Table:

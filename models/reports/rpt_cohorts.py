@@ -28,7 +28,7 @@ from analysis.metrics.marts import latest_event, mart
         "mature_rebooked": "Of the mature users, those who rebooked",
         "may_yet_rebook": "Users who are not mature and have not rebooked",
         "is_mature": "The window of whoever came in the month's last moment has passed; until then the rate is too low",
-        "load_id": "The newest load that the report was built from",
+        "built_from": "The newest loads of sessions, bookings, users and mentors that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("month", "tier", "users", "rebooked", "is_mature")}),
@@ -41,5 +41,5 @@ def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     window_days = evaluator.var("rebooking_window_days")
     as_of = latest_event(mart("fct_sessions"), mart("fct_bookings"))
     outcomes = mart("rpt_user_outcomes")
-    counts = cohort_counts(outcomes, window_days, as_of).mutate(load_id=outcomes.load_id.max().as_scalar())
+    counts = cohort_counts(outcomes, window_days, as_of).mutate(built_from=outcomes.built_from.max().as_scalar())
     return sql_for_engine(counts, evaluator)

@@ -5,7 +5,7 @@ from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
 from analysis.metrics.compilation import sql_for_engine
-from analysis.metrics.marts import latest_marts, mart, newest_load
+from analysis.metrics.marts import built_from, latest_marts, mart
 from analysis.metrics.reliability import event_counts
 
 
@@ -34,7 +34,7 @@ from analysis.metrics.reliability import event_counts
         "at_midnight": "Events stamped exactly 00:00:00 UTC",
         "unknown_user_events": "Events of users that no export has",
         "unknown_mentor_events": "Events of mentors that no sheet has",
-        "load_id": "The newest load that the report was built from",
+        "built_from": "The newest loads of sessions, bookings, users and mentors that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("event_load_id", "event_type", "weeks_before", "events")}),
@@ -45,4 +45,4 @@ from analysis.metrics.reliability import event_counts
 def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     marts = latest_marts(mart)
     counts = event_counts(marts.events, marts.users, marts.mentors, marts.as_of)
-    return sql_for_engine(counts.mutate(load_id=newest_load(mart)), evaluator)
+    return sql_for_engine(counts.mutate(built_from=built_from(mart)), evaluator)

@@ -27,7 +27,7 @@ from analysis.metrics.mentors import mentor_counts
         "mature_users": "Users whose whole window lies before the latest event",
         "mature_rebooked": "Of the mature users, those who rebooked",
         "may_yet_rebook": "Users who are not mature and have not rebooked",
-        "load_id": "The newest load that the report was built from",
+        "built_from": "The newest loads of sessions, bookings, users and mentors that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("mentor_id", "tier", "users", "rebooked")}),
@@ -37,5 +37,5 @@ from analysis.metrics.mentors import mentor_counts
 )
 def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     outcomes = mart("rpt_user_outcomes")
-    counts = mentor_counts(outcomes).mutate(load_id=outcomes.load_id.max().as_scalar())
+    counts = mentor_counts(outcomes).mutate(built_from=outcomes.built_from.max().as_scalar())
     return sql_for_engine(counts, evaluator)

@@ -35,7 +35,7 @@ from analysis.metrics.optional_events import optional_event_counts
         "rating_sum": "Sum of the ratings, 1 to 5, of the reviews; null of other events",
         "requested": "Pairs with a request after the first view of the profile; 0 of other events",
         "attended": "Of these, pairs with such a request that was attended; 0 of other events",
-        "load_id": "The newest load that the report was built from",
+        "built_from": "The newest loads of sessions, bookings, users and mentors that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("event_type", "tier", "users", "counted")}),
@@ -46,4 +46,4 @@ from analysis.metrics.optional_events import optional_event_counts
 def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     marts, outcomes = latest_marts(mart), mart("rpt_user_outcomes")
     counts = optional_event_counts(marts.events, outcomes, marts.bookings, marts.mentors, "current", marts.as_of)
-    return sql_for_engine(counts.mutate(load_id=outcomes.load_id.max().as_scalar()), evaluator, is_merged=True)
+    return sql_for_engine(counts.mutate(built_from=outcomes.built_from.max().as_scalar()), evaluator, is_merged=True)

@@ -7,7 +7,7 @@ from sqlmesh.core.macros import MacroEvaluator
 
 from analysis.metrics.classes import WINDOWS
 from analysis.metrics.compilation import sql_for_engine
-from analysis.metrics.marts import latest_marts, mart, newest_load
+from analysis.metrics.marts import built_from, latest_marts, mart
 from analysis.metrics.rebooking import user_outcomes
 from analysis.metrics.sensitivity import variant_counts, visits_by_approach, with_both_tiers
 
@@ -46,7 +46,7 @@ from analysis.metrics.sensitivity import variant_counts, visits_by_approach, wit
         "rebooked_within_30": "Users with a later visit within 30 days",
         "rebooked_within_60": "Users with a later visit within 60 days",
         "rebooked_within_90": "Users with a later visit within 90 days",
-        "load_id": "The newest load that the report was built from",
+        "built_from": "The newest loads of sessions, bookings, users and mentors that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("approach", "mentor_id", "users", "rebooked")}),
@@ -58,9 +58,9 @@ from analysis.metrics.sensitivity import variant_counts, visits_by_approach, wit
 def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     window_days = evaluator.var("rebooking_window_days")
     marts = latest_marts(mart)
-    by_session = mart("rpt_user_outcomes").drop("tier", "load_id").mutate(approach=ibis.literal("sessions"))
+    by_session = mart("rpt_user_outcomes").drop("tier", "built_from").mutate(approach=ibis.literal("sessions"))
     visits = visits_by_approach(marts.sessions, marts.bookings, marts.users)
     by_other = user_outcomes(visits, window_days, marts.as_of, "approach").select(by_session.columns)
     outcomes = with_both_tiers(by_session.union(by_other), marts.mentors, "current")
     counts = variant_counts(outcomes, marts.users, list(WINDOWS), "approach")
-    return sql_for_engine(counts.mutate(load_id=newest_load(mart)), evaluator)
+    return sql_for_engine(counts.mutate(built_from=built_from(mart)), evaluator)

@@ -33,7 +33,7 @@ from analysis.metrics.rebooking import rebooking_counts
         "lost": "Users with intent of whom all those bookings were cancelled",
         "returned": "Users with a second session, whenever",
         "same_mentor": "Of these, those whose second session is with the mentor of the first",
-        "load_id": "The newest load that the report was built from",
+        "built_from": "The newest loads of sessions, bookings, users and mentors that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("tier", "users", "rebooked", "mature_users", "mature_rebooked")}),
@@ -47,5 +47,5 @@ def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     intents = user_intents(outcomes, mart("fct_bookings"), evaluator.var("rebooking_window_days"))
     follow_ups = follow_up_counts(outcomes, intents, mart("fct_sessions")).drop("users")
     counts = rebooking_counts(outcomes).left_join(follow_ups, "tier").drop("tier_right")
-    counts = counts.mutate(load_id=outcomes.load_id.max().as_scalar())
+    counts = counts.mutate(built_from=outcomes.built_from.max().as_scalar())
     return sql_for_engine(counts, evaluator)

@@ -5,7 +5,7 @@ from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
 from analysis.metrics.compilation import sql_for_engine
-from analysis.metrics.marts import latest_marts, mart, newest_load
+from analysis.metrics.marts import built_from, latest_marts, mart
 from analysis.metrics.rebooking import with_tier
 from analysis.metrics.reliability import booking_outcomes, reliability_counts
 
@@ -32,7 +32,7 @@ from analysis.metrics.reliability import booking_outcomes, reliability_counts
         "upcoming": "Confirmed, without a session, and not older than that",
         "orphan": "Requests unanswered for longer than the grace days before the latest event",
         "open": "Requests unanswered within the grace days",
-        "load_id": "The newest load that the report was built from",
+        "built_from": "The newest loads of sessions, bookings, users and mentors that the report was built from",
     },
     audits=[
         ("unique_values", {"columns": exp.array("tier")}),
@@ -46,5 +46,5 @@ def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     no_show_grace_days = evaluator.var("no_show_grace_days")
     orphan_grace_days = evaluator.var("orphan_grace_days")
     outcomes = booking_outcomes(bookings, marts.as_of, no_show_grace_days, orphan_grace_days)
-    counts = reliability_counts(outcomes).mutate(load_id=newest_load(mart))
+    counts = reliability_counts(outcomes).mutate(built_from=built_from(mart))
     return sql_for_engine(counts, evaluator)

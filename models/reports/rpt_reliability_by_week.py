@@ -5,7 +5,7 @@ from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
 from analysis.metrics.compilation import sql_for_engine
-from analysis.metrics.marts import latest_marts, mart, newest_load
+from analysis.metrics.marts import built_from, latest_marts, mart
 from analysis.metrics.reliability import booking_outcomes, weekly_counts
 
 
@@ -34,7 +34,7 @@ from analysis.metrics.reliability import booking_outcomes, weekly_counts
         "is_orphan_rate_ripe": "The week has been over for the orphan grace days: none of its requests is open",
         "is_no_show_rate_ripe": "The week has been over for the orphan and the no-show grace days, and none of its "
         "bookings is upcoming",
-        "load_id": "The newest load that the report was built from",
+        "built_from": "The newest loads of sessions, bookings, users and mentors that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("week", "bookings")}),
@@ -49,5 +49,5 @@ def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     marts = latest_marts(mart)
     outcomes = booking_outcomes(marts.bookings, marts.as_of, no_show_grace_days, orphan_grace_days)
     weeks = weekly_counts(outcomes, marts.as_of, no_show_grace_days, orphan_grace_days)
-    counts = weeks.mutate(load_id=newest_load(mart))
+    counts = weeks.mutate(built_from=built_from(mart))
     return sql_for_engine(counts, evaluator)

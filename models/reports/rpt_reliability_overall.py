@@ -5,7 +5,7 @@ from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
 from analysis.metrics.compilation import sql_for_engine
-from analysis.metrics.marts import latest_marts, mart, newest_load
+from analysis.metrics.marts import built_from, latest_marts, mart
 from analysis.metrics.reliability import double_booking_counts, property_counts, session_counts
 
 
@@ -17,7 +17,7 @@ from analysis.metrics.reliability import double_booking_counts, property_counts,
     description="One row per environment: what its sessions and bookings show of the booking system as a whole.",
     depends_on=["marts.dim_mentors", "marts.dim_users", "marts.fct_bookings", "marts.fct_sessions"],
     extract_dependencies_from_query=False,
-    grain=["load_id"],
+    grain=["built_from"],
     column_descriptions={
         "sessions": "All sessions: running + estimated_ends + recorded_ends",
         "running": "Sessions without a recorded end that started too shortly before the latest event to be over",
@@ -31,7 +31,7 @@ from analysis.metrics.reliability import double_booking_counts, property_counts,
         "named_cancellers": "Cancelled bookings that say who cancelled",
         "cancellation_reasons": "Cancelled bookings that say why",
         "ends_by_duration": "Sessions whose end is their measured duration after the start",
-        "load_id": "The newest load that the report was built from; null without facts and dimensions",
+        "built_from": "The newest loads of sessions, bookings, users and mentors that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("sessions", "double_booked", "agreed_starts")}),
@@ -44,4 +44,4 @@ def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     counts = sessions.cross_join(
         double_booking_counts(marts.sessions, marts.users), property_counts(marts.bookings, marts.sessions)
     )
-    return sql_for_engine(counts.mutate(load_id=newest_load(mart)), evaluator)
+    return sql_for_engine(counts.mutate(built_from=built_from(mart)), evaluator)

@@ -5,7 +5,7 @@ from sqlmesh import model
 from sqlmesh.core.macros import MacroEvaluator
 
 from analysis.metrics.compilation import sql_for_engine
-from analysis.metrics.marts import latest_marts, mart, newest_load
+from analysis.metrics.marts import built_from, latest_marts, mart
 from analysis.metrics.rebooking import session_visits, user_outcomes, with_tier
 
 
@@ -27,7 +27,7 @@ from analysis.metrics.rebooking import session_visits, user_outcomes, with_tier
         "is_rebooked": "The next session started within the rebooking window",
         "is_mature": "The whole rebooking window lies before the latest event",
         "tier": "The mentor's latest known tier; null for a mentor that no sheet has",
-        "load_id": "The newest load that the report was built from",
+        "built_from": "The newest loads of sessions, bookings, users and mentors that the report was built from",
     },
     audits=[
         ("not_null", {"columns": exp.array("user_id", "mentor_id", "first_at", "is_rebooked", "is_mature")}),
@@ -39,4 +39,4 @@ def entrypoint(evaluator: MacroEvaluator) -> exp.Expr:
     marts = latest_marts(mart)
     outcomes = user_outcomes(session_visits(marts.sessions), window_days, marts.as_of)
     tiered = with_tier(outcomes, marts.mentors, "current", "first_at")
-    return sql_for_engine(tiered.mutate(load_id=newest_load(mart)), evaluator)
+    return sql_for_engine(tiered.mutate(built_from=built_from(mart)), evaluator)

@@ -16,7 +16,7 @@ from ibis.expr.types import Table
 
 from analysis.metrics.balance import balance_counts
 from analysis.metrics.definitions import METRICS
-from analysis.metrics.marts import Marts, latest_event, latest_marts, mart, marts_at, newest_load
+from analysis.metrics.marts import Marts, built_from, latest_event, latest_marts, mart, marts_at
 from analysis.metrics.mentors import hourly_rates
 from analysis.metrics.optional_events import optional_event_counts
 from analysis.metrics.rebooking import session_visits, user_outcomes, with_tier
@@ -40,7 +40,7 @@ POLARS_CANNOT = {
     "by approach": "WindowFunction",
     "sessions: double bookings": "Only equality join predicates",
     "latest event": _SUBQUERY,
-    "newest load": _SUBQUERY,
+    "what was built from": _SUBQUERY,
     "latest users": _SUBQUERY,
     "latest mentors": _SUBQUERY,
 }
@@ -76,7 +76,7 @@ def latest_of(table: Callable[[str], Table]) -> dict[str, Table]:
     latest = latest_marts(table)
     return {
         "latest event": latest_event(table("fct_sessions"), table("fct_bookings")).as_table(),
-        "newest load": newest_load(table).as_table(),
+        "what was built from": built_from(table).as_table(),
         "latest users": latest.users,
         "latest mentors": latest.mentors,
     }

@@ -40,6 +40,25 @@ def test_reports_that_lag_behind_facts_which_another_environment_shares_are_told
     assert not planned.environment("prod").is_behind
 
 
+def test_reports_that_were_built_between_two_facts_are_told_of(planned):
+    """Bookings held the newest load and sessions did not: once these held it too, the reports passed for up to date."""
+    planned.changes = {"rebooking_window_days": 7}
+    planned.plan("dev")
+    planned.ingest([*came_back(range(1, 5)), event("asked")])
+    planned.changes = {}
+    planned.plan("prod", restate_models=["marts.fct_bookings"])
+    planned.changes = {"rebooking_window_days": 7}
+    planned.run("dev")
+    assert planned.facts() == planned.expected_facts(planned.settings)
+    assert planned.query("SELECT COUNT(*) FROM reports.rpt_user_outcomes") == [(2,)]
+    assert planned.environment("prod").reports_are_behind
+    assert users_of(answer(planned.file), "Gold") == (4, 4)
+    planned.changes = {}
+    planned.run("prod")
+    assert not planned.environment("prod").is_behind
+    assert planned.query("SELECT COUNT(*) FROM reports.rpt_user_outcomes") == [(4,)]
+
+
 def test_users_and_mentors_of_prod_reach_an_environment_that_shares_them_with_a_run_of_prod(planned):
     """SQLMesh brings them forward with prod alone: a run of dev left it behind, and said to run dev again."""
     planned.plan("dev")
