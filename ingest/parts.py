@@ -18,6 +18,8 @@ from ingest.json_rows import json_rows, one_thread
 from ingest.source_files import SourceFile
 
 PART_BYTES = 32 << 20
+# No file of a warehouse is likely to have this name, which would be that of its catalog.
+_CATALOG = '"read in parts"'
 # Where a record ends, by format: what is before goes to one part, what is after to the next. In an array, this may
 # also stand within a text or within a nested array.
 _BETWEEN_RECORDS = {"newline_delimited": re.compile(rb"(?<=\n)"), "array": re.compile(rb"(?<=\})\s*,(?=\s*\{)")}
@@ -81,8 +83,8 @@ def written_apart(file: SourceFile, part: Part) -> Iterator[Path]:
 def read_in_parts(connection: duckdb.DuckDBPyConnection, file: SourceFile, number: int, normalise: str) -> str | None:
     """Read a large file, each thread a part at a time: SQL for its normalised rows, until `drop_parts`.
 
-    None where the file is small, where it cannot be cut, and where a part is no JSON, which was cut within a record,
-    or the file is broken.
+    None where the file is small, where it cannot be cut, where a part is no JSON, which was cut within a record or
+    the file is broken, and where there is no room for the parts.
 
     Args:
         number: of the file, for the name of the table.
@@ -92,8 +94,8 @@ def read_in_parts(connection: duckdb.DuckDBPyConnection, file: SourceFile, numbe
     if len(parts) == 1:
         return None
     # Tables of `temp` are of one connection alone.
-    connection.execute("ATTACH IF NOT EXISTS ':memory:' AS parts")
-    table = f"parts.read_{number}"
+    connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {_CATALOG}")
+    table = f"{_CATALOG}.read_{number}"
     no_rows = "SELECT 0::BIGINT AS position, ''::VARCHAR AS raw_text WHERE false"
     connection.execute(
         f"CREATE TABLE {table} AS SELECT 0 AS part, * FROM (WITH source_rows AS ({no_rows}) {normalise})"
@@ -111,7 +113,7 @@ def read_in_parts(connection: duckdb.DuckDBPyConnection, file: SourceFile, numbe
     with one_thread(connection) as threads, ThreadPoolExecutor(threads) as pool:
         cursors = {part: connection.cursor() for part in parts}
         appended = [pool.submit(append, *each) for each in cursors.items()]
-        is_json = True
+        is_read = True
         try:
             for each in as_completed(appended):
                 each.result()
@@ -119,12 +121,12 @@ def read_in_parts(connection: duckdb.DuckDBPyConnection, file: SourceFile, numbe
             pool.shutdown(wait=False, cancel_futures=True)
             for cursor in cursors.values():
                 cursor.interrupt()
-            if not isinstance(error, duckdb.InvalidInputException):
+            if not isinstance(error, (duckdb.InvalidInputException, OSError)):
                 raise
-            is_json = False
+            is_read = False
     for cursor in cursors.values():
         cursor.close()
-    if not is_json:
+    if not is_read:
         connection.execute(f"DROP TABLE {table}")
         return None
     counted = f"SELECT part, SUM(COUNT(*)) OVER (ORDER BY part) - COUNT(*) AS before FROM {table} GROUP BY part"
@@ -137,4 +139,4 @@ def read_in_parts(connection: duckdb.DuckDBPyConnection, file: SourceFile, numbe
 
 def drop_parts(connection: duckdb.DuckDBPyConnection) -> None:
     """Let go of what `read_in_parts` has read; outside of a transaction."""
-    connection.execute("DETACH DATABASE IF EXISTS parts")
+    connection.execute(f"DETACH DATABASE IF EXISTS {_CATALOG}")

@@ -94,6 +94,29 @@ def test_what_looks_like_the_end_of_a_record_within_one_is_read_as_a_whole(tmp_p
     assert [row[1] for row in rows] == ["e0", "e1", "e2"]
 
 
+def test_without_room_for_parts_the_file_is_read_as_a_whole(tmp_path, monkeypatch):
+    path = tmp_path / "booking_events.jsonl"
+    path.write_text("\n".join(json.dumps(event(f"e{number}")) for number in range(50)))
+
+    def is_full(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parts, "TemporaryDirectory", is_full)
+    assert len(rows_of(path, 500)[0]) == 50
+
+
+def test_a_warehouse_may_be_called_parts(data_folder, tmp_path, monkeypatch):
+    """Its name is that of its catalog: what was read would stay in it."""
+    monkeypatch.setattr(parts, "PART_BYTES", 500)
+    folder = data_folder(events=[event(f"e{number}") for number in range(50)])
+    warehouse = tmp_path / "parts.duckdb"
+    assert ingest(warehouse, folder)[2].rows_loaded == 50
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM duckdb_tables() WHERE schema_name <> 'raw'").fetchall() == [
+            (0,)
+        ]
+
+
 @pytest.mark.parametrize("line", [0, 60, 99])
 def test_a_broken_file_is_refused_with_the_line(data_folder, warehouse, monkeypatch, line):
     monkeypatch.setattr(parts, "PART_BYTES", 2000)
