@@ -170,9 +170,8 @@ def _objects_of_events(required: tuple[str, ...], names: Mapping[str, str | None
     theirs = {ours: name for ours, name in names.items() if name is not None}
     must_be_flat = _paths(theirs[name] for name in required)
     properties = json.dumps(dict.fromkeys(theirs.values(), "VARCHAR"), ensure_ascii=False).replace("'", "''")
-    places = {name: place for place, name in enumerate(dict.fromkeys(theirs.values()), start=1)}
-    # Read out at once, by one parse of the text.
-    values = {ours: f"STRUCT_EXTRACT_AT(properties, {places[name]})" for ours, name in theirs.items()}
+    # Read out at once, by one parse of the text. No two of ours have one name, see `SourceMapping.names`.
+    values = {ours: f"STRUCT_EXTRACT_AT(properties, {place})" for place, ours in enumerate(theirs, start=1)}
     fields = ", ".join(
         (
             trimmed(values[ours], f"is_plain AND {values[ours]} <> '' AND NOT CONTAINS({values[ours]}, ' ')")
@@ -182,7 +181,7 @@ def _objects_of_events(required: tuple[str, ...], names: Mapping[str, str | None
         + f" AS {ours}"
         for ours in names
     )
-    found = " + ".join(f"({value} IS NOT NULL)::INT" for value in dict.fromkeys(values.values()))
+    found = " + ".join(f"({value} IS NOT NULL)::INT" for value in values.values())
     return f"""
 , parsed AS (
     SELECT
