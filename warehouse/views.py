@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engines.protocol import Reader
+from engines.protocol import Reader, UnknownNameError
 from errors import WarehouseError
 from warehouse.reports import REPORTS
 
@@ -50,6 +50,8 @@ def _has_newer_copy(reader: Reader, table: str) -> bool:
         ((newest, copied),) = reader.rows(
             f"SELECT (SELECT MAX(built_from) FROM {table}), (SELECT MAX(built_from) FROM {table}__dev)"
         )
+    except UnknownNameError:
+        raise
     except WarehouseError:  # who may read the views alone is told by those who run it
         return False
     if copied is None or newest is None:
