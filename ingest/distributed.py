@@ -21,6 +21,7 @@ from ingest.classification import classify
 from ingest.event_catalogue import RANGES
 from ingest.json_rows import json_rows
 from ingest.normalisation import without_review
+from ingest.parts import Part, parts_of, written_apart
 from ingest.raw_tables import RAW_TABLES
 from ingest.reading import unknown_columns
 from ingest.source_files import SourceFile
@@ -45,19 +46,19 @@ _NO_EVENT = ", ".join("NULL::{1} AS {0}".format(*column.split(" ")) for column i
 
 @dataclass(frozen=True)
 class Split:
-    """A part of a file of events: the lines that begin in `[start, end)`, in bytes, or all of it where `end` is None.
+    """What one worker reads of a file of events.
 
     Attributes:
-        number: among all parts of all files, which are in their order.
+        number: among the splits of all files, which are in their order.
         file: the number of its file.
+        part: None for all of the file.
     """
 
     number: int
     file: int
     path: Path
     json_format: str
-    start: int = 0
-    end: int | None = None
+    part: Part | None
 
 
 @dataclass
@@ -107,7 +108,7 @@ def load_events(
     Raises:
         UnreadableError: a file cannot be read as a whole.
     """
-    splits = list(_splits(files))
+    splits = _splits(files)
     text_of = str(loaded_at)
     columns = f"split BIGINT, file BIGINT, position BIGINT, {_EVENT}"
     workers.each(
@@ -160,19 +161,15 @@ def load_events(
     return found
 
 
-def _splits(files: dict[int, SourceFile]) -> Iterator[Split]:
-    number = 0
+def _splits(files: dict[int, SourceFile]) -> list[Split]:
+    splits: list[Split] = []
     for file, source in files.items():
         assert source.json_format
-        size = source.place.stat().st_size
-        is_cut = source.json_format == "newline_delimited" and source.place.suffix != ".gz"
-        starts = range(0, size, SPLIT_BYTES) if is_cut and size > SPLIT_BYTES else [None]
-        for start in starts:
-            if start is None:
-                yield Split(number, file, source.place, source.json_format)
-            else:
-                yield Split(number, file, source.place, source.json_format, start, min(start + SPLIT_BYTES, size))
-            number += 1
+        # Where an array is cut within an event it has to be read anew as a whole, so it is not cut.
+        parts = parts_of(source, SPLIT_BYTES) if source.json_format == "newline_delimited" else []
+        for part in parts if len(parts) > 1 else [None]:
+            splits.append(Split(len(splits), file, source.place, source.json_format, part))
+    return splits
 
 
 def _rows_before(splits: list[Split], rows: dict[int, int]) -> dict[int, int]:
@@ -200,18 +197,7 @@ def _connection(folder: str) -> duckdb.DuckDBPyConnection:
 
 def _rows_of(split: Split, folder: str) -> str:
     """SQL for the rows of a part: `position`, from 1, and `raw_text`."""
-    path = split.path
-    if split.end is not None:
-        path = Path(folder) / "part.jsonl"
-        with split.path.open("rb") as whole, path.open("wb") as part:
-            if split.start:
-                # The line that is under way belongs to the part before.
-                whole.seek(split.start - 1)
-                whole.readline()
-            while whole.tell() < split.end and (line := whole.readline()):
-                part.write(line)
-        if not path.stat().st_size:
-            return "SELECT 1 AS position, '' AS raw_text WHERE false"
+    path = written_apart(split.path, split.json_format, split.part, folder) if split.part else split.path
     return json_rows(path, split.json_format)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,9 +35,8 @@ class Part:
     end: int
 
 
-def parts_of(file: SourceFile) -> list[Part]:
-    """Parts of about `PART_BYTES`, which are cut where a record seems to end; one where a file cannot be cut."""
-    size = PART_BYTES
+def parts_of(file: SourceFile, size: int) -> list[Part]:
+    """Parts of about `size` bytes, which are cut where a record seems to end; one where a file cannot be cut."""
     length = file.place.stat().st_size
     between = _BETWEEN_RECORDS.get(str(file.json_format))
     parts: list[Part] = []
@@ -60,24 +57,22 @@ def parts_of(file: SourceFile) -> list[Part]:
     return [*parts, Part(len(parts), start, length)]
 
 
-@contextmanager
-def written_apart(file: SourceFile, part: Part) -> Iterator[Path]:
-    """A file of its own with the records of a part, in the format of the whole."""
-    is_array = file.json_format == "array"
-    with TemporaryDirectory(prefix="mentor-analytics-") as folder:
-        path = Path(folder) / "part.json"
-        with file.place.open("rb") as whole, path.open("wb") as apart:
-            is_last = whole.seek(0, os.SEEK_END) == part.end
-            whole.seek(part.start)
-            left = part.end - part.start
-            if is_array and part.start:
-                apart.write(b"[")
-            while left and (content := whole.read(min(left, _COPY_BYTES))):
-                apart.write(content)
-                left -= len(content)
-            if is_array and not is_last:
-                apart.write(b"]")
-        yield path
+def written_apart(path: Path, json_format: str, part: Part, folder: str) -> Path:
+    """A file of its own, in the folder, with the records of a part, in the format of the whole."""
+    is_array = json_format == "array"
+    apart = Path(folder) / "part.json"
+    with path.open("rb") as whole, apart.open("wb") as copy:
+        is_last = whole.seek(0, os.SEEK_END) == part.end
+        whole.seek(part.start)
+        left = part.end - part.start
+        if is_array and part.start:
+            copy.write(b"[")
+        while left and (content := whole.read(min(left, _COPY_BYTES))):
+            copy.write(content)
+            left -= len(content)
+        if is_array and not is_last:
+            copy.write(b"]")
+    return apart
 
 
 def read_in_parts(connection: duckdb.DuckDBPyConnection, file: SourceFile, number: int, normalise: str) -> str | None:
@@ -90,7 +85,8 @@ def read_in_parts(connection: duckdb.DuckDBPyConnection, file: SourceFile, numbe
         number: of the file, for the name of the table.
         normalise: SQL over a relation `source_rows`, see `ingest.normalisation`.
     """
-    parts = parts_of(file)
+    json_format = str(file.json_format)
+    parts = parts_of(file, PART_BYTES)
     if len(parts) == 1:
         return None
     # Tables of `temp` are of one connection alone.
@@ -103,9 +99,9 @@ def read_in_parts(connection: duckdb.DuckDBPyConnection, file: SourceFile, numbe
     (loaded_at,) = one_row(connection, "SELECT GETVARIABLE('loaded_at')")
 
     def append(part: Part, cursor: duckdb.DuckDBPyConnection) -> None:
-        with written_apart(file, part) as path:
+        with TemporaryDirectory(prefix="mentor-analytics-") as folder:
+            rows = json_rows(written_apart(file.place, json_format, part, folder), json_format)
             cursor.execute(f"SET TimeZone = 'UTC'; SET VARIABLE loaded_at = TIMESTAMP '{loaded_at}'")
-            rows = json_rows(path, str(file.json_format))
             cursor.execute(
                 f"INSERT INTO {table} SELECT {part.number}, * FROM (WITH source_rows AS ({rows}) {normalise})"
             )

@@ -61,35 +61,30 @@ def test_in_parts_the_rows_are_those_of_the_whole(tmp_path_factory, layout, even
 
 
 @pytest.mark.parametrize("layout", WRITTEN)
-def test_parts_are_many_and_are_the_whole(tmp_path, monkeypatch, layout):
+def test_parts_are_many_and_are_the_whole(tmp_path, layout):
     """Else the property above could hold because nothing is ever cut."""
     name, written = WRITTEN[layout]
     path = tmp_path / name
     path.write_text(written([event(f"e{number}") for number in range(100)]))
-    monkeypatch.setattr(parts, "PART_BYTES", 500)
     file = inspect_file(path)
-    found = parts.parts_of(file)
+    found = parts.parts_of(file, 500)
     assert len(found) > 10
     assert (found[0].start, found[-1].end) == (0, path.stat().st_size)
     read = 0
     for part in found:
-        with parts.written_apart(file, part) as apart:
-            text = apart.read_text()
-            read += (
-                len(json.loads(text))
-                if file.json_format == "array"
-                else sum(map(bool, map(str.strip, text.split("\n"))))
-            )
+        text = parts.written_apart(path, file.json_format, part, str(tmp_path)).read_text()
+        read += (
+            len(json.loads(text)) if file.json_format == "array" else sum(map(bool, map(str.strip, text.split("\n"))))
+        )
     assert read == 100
 
 
-def test_what_looks_like_the_end_of_a_record_within_one_is_read_as_a_whole(tmp_path, monkeypatch):
+def test_what_looks_like_the_end_of_a_record_within_one_is_read_as_a_whole(tmp_path):
     """A cut within an array of an event, or within a text, leaves a part that is no JSON."""
     events = [event(f"e{number}", items=[{"a": 1}] * 40, note="}, {" * 40) for number in range(3)]
     path = tmp_path / "booking_events.json"
     path.write_text(json.dumps(events))
-    monkeypatch.setattr(parts, "PART_BYTES", 300)
-    assert len(parts.parts_of(inspect_file(path))) > 4
+    assert len(parts.parts_of(inspect_file(path), 300)) > 4
     rows, _ = rows_of(path, 300)
     assert [row[1] for row in rows] == ["e0", "e1", "e2"]
 
