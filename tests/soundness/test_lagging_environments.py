@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
+from engines.duckdb import DuckDBReader
+from engines.protocol import UnknownNameError
 from tests.bare_sqlmesh import ALL_GOLD, DEFAULT_SHEET, ONE_COLUMN_MORE, came_back, edited_models
 from tests.conftest import event
 from tests.soundness.test_every_path import START, refresh, users_of
 from tests.test_answer import answer, run
+from warehouse.reports import REPORTS
+from warehouse.views import FACTS, standing_to_prod
 
 
 def test_a_dev_environment_that_lags_behind_prod_says_so(planned):
@@ -153,3 +158,24 @@ def test_an_environment_with_facts_and_mentors_of_its_own_says_that_it_has_to_be
     assert not planned.environment("dev").is_behind
     assert users_of(answer(planned.file, "--env", "dev"), "Gold") == (6, 6)
     assert planned.facts("dev") == planned.expected_facts(planned.settings)
+
+
+def test_a_copy_that_lacks_what_is_read_of_it_is_no_lack_of_rights():
+    """Any failure passed for one of rights, and the environment for one that no copy has overtaken."""
+    with duckdb.connect() as connection:
+        connection.execute("CREATE SCHEMA reference; CREATE TABLE reference.definitions (module TEXT, checksum TEXT)")
+        connection.execute("CREATE SCHEMA store")
+        for folder, names in (("marts", (*FACTS, "dim_users", "dim_mentors")), ("reports", REPORTS)):
+            connection.execute(f"CREATE SCHEMA {folder}; CREATE SCHEMA {folder}__dev")
+            for name in names:
+                connection.execute(f"CREATE TABLE store.{name} (built_from TEXT)")
+                for schema in (folder, f"{folder}__dev"):
+                    connection.execute(f"CREATE VIEW {schema}.{name} AS SELECT * FROM store.{name}")
+        connection.execute("CREATE TABLE store.rpt_cohorts__dev (built_from TEXT)")
+        reader = DuckDBReader(connection, "warehouse.duckdb")
+        assert standing_to_prod(reader, "dev", {}) == (True, False)
+        connection.execute("INSERT INTO store.rpt_cohorts__dev VALUES ('1/1/1/1')")
+        assert standing_to_prod(reader, "dev", {}) == (True, True)
+        connection.execute("ALTER TABLE store.rpt_cohorts__dev RENAME built_from TO load_id")
+        with pytest.raises(UnknownNameError, match="built_from"):
+            standing_to_prod(reader, "dev", {})
