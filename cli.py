@@ -228,7 +228,14 @@ def report_command(
 
 
 @cli.command("diff")
-@click.option("--env", "environment", required=True, callback=environment_name, help="The environment to compare.")
+@click.option(
+    "--env",
+    "environment",
+    default="dev",
+    show_default=True,
+    callback=environment_name,
+    help="The environment to compare.",
+)
 @click.option(
     "--base",
     default="prod",

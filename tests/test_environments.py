@@ -167,7 +167,7 @@ def test_a_changed_setting_rebuilds_what_depends_on_it_and_nothing_else(project)
     minutes = "SELECT DISTINCT date_diff('minute', started_at, ended_at) FROM marts{}.fct_sessions"
     assert (project.query(minutes.format("")), project.query(minutes.format("__dev"))) == ([(30,)], [(45,)])
     assert rows(project) == before
-    shown = project.cli("diff", "--env", "dev")
+    shown = project.cli("diff")
     assert shown.startswith("The answer stays the same: ")
     assert "\nparameters.settings.default_session_minutes  " in shown
 
