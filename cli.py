@@ -24,7 +24,7 @@ from commands.options import (
 from commands.sources import check_command, simulate_command
 from commands.trial import Trial, run_trial, trial_options
 from engines import engine_of
-from errors import MentorAnalyticsError, SettingsError
+from errors import MentorAnalyticsError, OptionError, SettingsError
 from settings import Settings, load_settings, project_version
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ UNATTENDED = {"ingest", "transform", "refresh", "backup"}
 
 
 class _OneLineErrors(click.Group):
-    """Shows a failure as one line and exits with 1."""
+    """Shows a failure as one line and exits with 1, or with 2 where an option is wrong."""
 
     def invoke(self, context: click.Context):
         def command() -> str | None:
@@ -46,7 +46,7 @@ class _OneLineErrors(click.Group):
                 return super().invoke(context)
         except MentorAnalyticsError as error:
             click.echo(f"error: {error}", err=True)
-            context.exit(1)
+            context.exit(2 if isinstance(error, OptionError) else 1)
 
 
 @click.group(cls=_OneLineErrors, commands=OPERATION_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

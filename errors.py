@@ -2,11 +2,15 @@
 
 
 class MentorAnalyticsError(Exception):
-    """Base of every failure that the command line reports as one line with exit code 1."""
+    """Base of every failure that the command line reports as one line, with exit code 1 or, for options, 2."""
 
 
 class SettingsError(MentorAnalyticsError):
     """A setting or option has a value that is not allowed."""
+
+
+class OptionError(SettingsError):
+    """An option of a command has a value that is not allowed, which is wrong usage."""
 
 
 class SourceError(MentorAnalyticsError):

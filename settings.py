@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from errors import SettingsError
+from errors import OptionError, SettingsError
 
 # Looking for plugins of pydantic reads the metadata of every package: a tenth of a short command.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -226,6 +226,7 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises:
         SettingsError: a value is not allowed; names the setting, the value and what is allowed.
+        OptionError: it is one of the overrides.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
@@ -238,6 +239,9 @@ def load_settings(**overrides: Any) -> Settings:
             message = f"there is no setting {name}"
         elif name:
             message = f"{name} = {first['input']!r}: {message}"
+        if given:
+            load_settings()  # what is wrong without the overrides is told first
+            raise OptionError(f"wrong setting: {message}") from None
         raise SettingsError(f"wrong setting: {message}") from None
     except Exception as error:  # a broken settings.toml or an unreadable seed
         raise SettingsError(f"settings cannot be read: {' '.join(str(error).split())}") from None

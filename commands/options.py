@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from errors import SettingsError
+from errors import OptionError
 from settings import Settings, known_tiers, load_settings
 
 
@@ -22,10 +22,10 @@ def environment_name(_context: click.Context, option: click.Parameter, name: str
     """The name as SQLMesh keeps it: it becomes part of the names of schemas.
 
     Raises:
-        SettingsError: it has other characters than a to z, 0 to 9 and _.
+        OptionError: it has other characters than a to z, 0 to 9 and _.
     """
     if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise SettingsError(f"{option.opts[0]} {name!r} is no name of an environment; use a to z, 0 to 9 and _")
+        raise OptionError(f"{option.opts[0]} {name!r} is no name of an environment; use a to z, 0 to 9 and _")
     return name
 
 

@@ -240,12 +240,18 @@ def test_a_tier_that_is_not_in_the_reference_data_stops_the_refresh(data_folder,
         (["--group-a", "Silver"], "group_a and group_b overlap in Silver"),
         (["--window-days", "0"], "rebooking_window_days"),
         (["--as-of", "yesterday"], "is not an ISO-8601 time"),
-        ([], "there is no warehouse at"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(warehouse, options, message):
-    result = run(warehouse, "answer", *options, exit_code=1)
+    result = run(warehouse, "answer", *options, exit_code=2)
     assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not warehouse.exists()
+
+
+def test_without_a_warehouse_one_line_says_so(warehouse):
+    result = run(warehouse, "answer", exit_code=1)
+    assert "there is no warehouse at" in result.stderr
     assert result.stderr.count("\n") == 1
     assert not warehouse.exists()
 

@@ -29,7 +29,7 @@ INJECTIONS = ["x'; DROP TABLE raw.users; --", 'prod"; DROP SCHEMA marts CASCADE;
 )
 def test_a_name_that_is_none_is_refused_in_one_line(data_folder, warehouse, command, name):
     ingest(warehouse, data_folder())
-    failed = run(warehouse, *command, name, exit_code=1)
+    failed = run(warehouse, *command, name, exit_code=2)
     assert failed.stderr == f"error: --env {name!r} is no name of an environment; use a to z, 0 to 9 and _\n"
     with connect(warehouse, read_only=True) as connection:
         assert connection.execute("SELECT COUNT(*) FROM raw.users").fetchone() == (2,)
@@ -37,7 +37,7 @@ def test_a_name_that_is_none_is_refused_in_one_line(data_folder, warehouse, comm
 
 @pytest.mark.parametrize("option", ["--group-a", "--tier-attribution", "--as-of", "--window-days"])
 def test_values_of_options_are_checked(warehouse, option):
-    failed = run(warehouse, "answer", option, "x'; DROP TABLE raw.users; --", exit_code=1)
+    failed = run(warehouse, "answer", option, "x'; DROP TABLE raw.users; --", exit_code=2)
     assert failed.stderr.count("\n") == 1
 
 

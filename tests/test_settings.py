@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from errors import SettingsError
+from errors import OptionError, SettingsError
 from settings import load_settings
 
 
@@ -69,6 +69,15 @@ def test_the_environment_beats_the_file_in_any_case_and_an_option_beats_both(mon
     settings = load_settings(threads=5, gateway=None)
     assert (settings.orphan_grace_days, settings.no_show_grace_days, settings.threads) == (3, 4, 5)
     assert settings.warehouse == tmp_path / "warehouse.duckdb"
+
+
+def test_a_wrong_option_is_wrong_usage_and_a_wrong_setting_beside_it_is_told_first(monkeypatch):
+    with pytest.raises(OptionError, match=r"^wrong setting: gateway = 'mysql'"):
+        load_settings(gateway="mysql")
+    monkeypatch.setenv("MENTOR_THREADS", "many")
+    with pytest.raises(SettingsError, match=r"^wrong setting: threads = 'many'") as refusal:
+        load_settings(gateway="mysql")
+    assert not isinstance(refusal.value, OptionError)
 
 
 def test_a_name_in_the_file_that_is_no_setting_is_refused_and_one_in_the_environment_is_not(monkeypatch, tmp_path):

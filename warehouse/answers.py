@@ -16,7 +16,7 @@ from analysis.metrics.classes import OPTIONAL_EVENTS
 from analysis.metrics.definitions import checksums
 from engines import engine_of
 from engines.protocol import QueryError, Reader, UnknownNameError
-from errors import SettingsError
+from errors import OptionError, SettingsError
 from settings import Settings
 from warehouse.environments import Environment, built_by_other_models, environment_names, read_environment
 from warehouse.freshness import read_freshness, stale_remarks
@@ -34,7 +34,7 @@ def parse_as_of(text: str | None) -> datetime | None:
     """ISO-8601 text as naive UTC; no offset means UTC.
 
     Raises:
-        SettingsError: it is anything else.
+        OptionError: it is anything else.
     """
     if text is None:
         return None
@@ -42,9 +42,9 @@ def parse_as_of(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text.strip())
         moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
     except (ValueError, OverflowError):
-        raise SettingsError(f"--as-of {text!r} is not an ISO-8601 time such as 2023-07-01T12:00:00Z") from None
+        raise OptionError(f"--as-of {text!r} is not an ISO-8601 time such as 2023-07-01T12:00:00Z") from None
     if moment >= END_OF_TIME:
-        raise SettingsError(f"--as-of {text!r} is too late; the latest moment is one before {END_OF_TIME:%Y-%m-%d}")
+        raise OptionError(f"--as-of {text!r} is too late; the latest moment is one before {END_OF_TIME:%Y-%m-%d}")
     return moment
 
 

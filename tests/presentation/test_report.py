@@ -226,11 +226,15 @@ def test_wrong_use_is_told_in_one_line(warehouse, tmp_path, options, message):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [(["--env", "dev"], "the environment dev is not in"), (["--as-of", "yesterday"], "is not an ISO-8601 time")],
+    ("options", "exit_code", "message"),
+    [
+        (["--env", "dev"], 1, "the environment dev is not in"),
+        (["--as-of", "yesterday"], 2, "is not an ISO-8601 time"),
+    ],
 )
-def test_what_the_warehouse_cannot_answer_is_told_in_one_line(hostile_warehouse, tmp_path, options, message):
-    result = run(hostile_warehouse, "report", "--out", str(tmp_path / "r.md"), "--format", "md", *options, exit_code=1)
+def test_what_the_warehouse_cannot_answer_is_told_in_one_line(hostile_warehouse, tmp_path, options, exit_code, message):
+    out = ("--out", str(tmp_path / "r.md"), "--format", "md")
+    result = run(hostile_warehouse, "report", *out, *options, exit_code=exit_code)
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

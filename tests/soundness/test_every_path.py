@@ -302,7 +302,7 @@ def test_a_plan_under_other_settings_is_not_stopped_by_the_unit_tests(tmp_path):
 
 @pytest.mark.parametrize("as_of", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "9999-12-31"])
 def test_a_moment_beyond_all_time_is_refused_in_one_line(bare, as_of):
-    assert run(bare.file, "answer", "--as-of", as_of, exit_code=1).stderr.count("\n") == 1
+    assert run(bare.file, "answer", "--as-of", as_of, exit_code=2).stderr.count("\n") == 1
 
 
 def test_events_that_build_no_fact_are_counted(bare):
