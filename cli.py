@@ -193,6 +193,9 @@ def answer_command(
         click.echo(run_trial(trial, settings, environment, as_of, asked, output, colour), nl=False)
         return
     document = answer_from_warehouse(settings, environment, as_of, full or output == "json", asked)
+    if output == "csv":  # which has figures alone
+        for remark in document["warnings"]:
+            _say(f"warning: {remark}")
     click.echo(answer_text(document, settings, output, full, colour), nl=False)
 
 

@@ -159,6 +159,8 @@ def test_an_environment_that_lags_speaks_of_what_it_holds_and_says_what_waits(ba
     assert lagging["warnings"] == [told, *document["warnings"]]
     for output in ("table", "markdown"):
         assert "prod is behind by 1 load" in run(bare.file, "answer", "--format", output).stdout
+    # CSV has no place for it.
+    assert run(bare.file, "answer", "--format", "csv").stderr.splitlines()[0] == f"warning: {told}"
     status = run(bare.file, "status", "--format", "json", exit_code=1).stdout
     assert json.loads(status)["environments"][0]["remarks"] == [told]
     run(bare.file, "transform")
