@@ -151,7 +151,9 @@ def _reports(reader: Reader, environment: str) -> dict[str, Rows]:
         order = ", ".join(f"{key} NULLS LAST" for key in keys)
         rows = reader.records(f'SELECT * FROM "{reports_schema}"."{report}" ORDER BY {order}')
         reports[report] = {
-            ".".join(str(row[key]) for key in keys): {name: row[name] for name in row if name not in (*keys, "load_id")}
+            ".".join(str(row[key]) for key in keys): {
+                name: row[name] for name in row if name not in (*keys, "built_from")
+            }
             for row in rows
         }
     return reports

@@ -43,6 +43,10 @@ def test_reports_that_lag_behind_facts_which_another_environment_shares_are_told
     assert "the reports of prod are behind its facts" in run(planned.file, "status", exit_code=1).stdout
     planned.run("prod")
     assert not planned.environment("prod").is_behind
+    # A mentor whom nobody comes to: what a report was built from is no figure that a change of dev has made another.
+    planned.ingest(came_back(range(1, 5)), sheet=[*DEFAULT_SHEET, ("M-3", "Bronze", "1", "")])
+    planned.run("prod")
+    assert "built_from" not in run(planned.file, "diff").stdout
 
 
 def test_reports_that_were_built_between_two_facts_are_told_of(planned):
