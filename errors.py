@@ -26,7 +26,7 @@ class TransformError(MentorAnalyticsError):
 
 
 class ReportError(MentorAnalyticsError):
-    """A report cannot be written where it was asked for."""
+    """A report, or another file that was asked for, cannot be written there."""
 
 
 class TimedOutError(MentorAnalyticsError):

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from commands.options import absolute, tier_rates
+from errors import ReportError
 from settings import Settings
 
 
@@ -89,17 +90,20 @@ def simulate_command(
     events_format: str,
 ) -> None:
     """Write synthetic source files."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise click.UsageError(f"{out} is not an empty folder; name a new one with --out")
-    if users is None:
-        from simulation.sample import sample
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise click.UsageError(f"{out} is not an empty folder; name a new one with --out")
+        if users is None:
+            from simulation.sample import sample
 
-        sample(seed).write(out)
-        click.echo(f"wrote the sample data to {out}", err=True)
-        return
-    from simulation.population import REBOOKING_RATES, Scenario, simulate
+            sample(seed).write(out)
+            click.echo(f"wrote the sample data to {out}", err=True)
+            return
+        from simulation.population import REBOOKING_RATES, Scenario, simulate
 
-    rates = REBOOKING_RATES | rebooking_rates
-    population = simulate(Scenario(users, seed, rates, dirt, property_share, optional_events))
-    population.write(out, events_format, days, late_share)
+        rates = REBOOKING_RATES | rebooking_rates
+        population = simulate(Scenario(users, seed, rates, dirt, property_share, optional_events))
+        population.write(out, events_format, days, late_share)
+    except OSError as error:
+        raise ReportError(f"{out} cannot be written: {error.strerror or error}") from None
     click.echo(f"wrote {users:,} users and {population.events.height:,} events to {out}", err=True)

@@ -218,6 +218,14 @@ def test_wrong_options_write_nothing(tmp_path, options, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("options", [[], ["--users", "5"], ["--users", "5", "--days", "2"]])
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path, options):
+    (tmp_path / "file").write_text("mine")
+    result = CliRunner().invoke(cli, ["simulate", "--out", str(tmp_path / "file" / "out"), *options])
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert result.output.startswith(f"error: {tmp_path / 'file' / 'out'} cannot be written: ")
+
+
 def test_what_is_in_the_folder_is_never_overwritten(tmp_path):
     (tmp_path / "mentor_tiers.csv").write_text("mine")
     result = CliRunner().invoke(cli, ["simulate", "--out", str(tmp_path)])
