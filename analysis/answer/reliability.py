@@ -74,7 +74,8 @@ def reliability_section(rows: list[Row], totals: Row, clocks: list[Row], setting
                 "event_type": row["event_type"],
                 "events": row["events"],
                 "at_midnight": row["at_midnight"],
-                "is_coarse": row["at_midnight"] > settings.coarse_clock_share * row["events"],
+                # As a quotient: 0.29 * 100 is less than 29.
+                "is_coarse": row["events"] > 0 and row["at_midnight"] / row["events"] > settings.coarse_clock_share,
             }
             for row in sorted(clocks, key=lambda row: row["event_type"])
         ],

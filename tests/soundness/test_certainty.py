@@ -147,6 +147,19 @@ def test_no_hours_are_measured_from_a_clock_that_knows_days(connection):
         assert ("stamped at midnight" in text_of(document)) is is_coarse
 
 
+@pytest.mark.parametrize(("at_midnight", "is_coarse"), [(29, False), (30, True)])
+def test_a_clock_is_coarse_above_its_limit_and_not_at_it(connection, at_midnight, is_coarse):
+    """0.29 * 100 is less than 29, as a double."""
+    marts = filled([session(1, 1, day(1))])
+    (latest,) = marts["stg_events"]
+    marts["stg_events"] = [
+        latest | {"event_id": f"e{n}", "occurred_at": day(n).replace(hour=0 if n < at_midnight else 10)}
+        for n in range(100)
+    ]
+    (clock,) = document_of(connection, marts, coarse_clock_share=0.29)["reliability"]["clock"]
+    assert clock == clock | {"events": 100, "at_midnight": at_midnight, "is_coarse": is_coarse}
+
+
 @pytest.mark.parametrize("level", ["0.8", "0.99"])
 def test_the_words_follow_the_confidence_level(connection, level):
     gold = dict(zip(GOLD, [(8, 12), (7, 12), (6, 12), (7, 12), (6, 12)], strict=True))
