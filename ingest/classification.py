@@ -35,7 +35,10 @@ def classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     differs_from_first = f"{this_row} IS DISTINCT FROM first_row"
     differs_from_known = f"{this_row} IS DISTINCT FROM known_row"
     conflict = f"'{source.conflict}'" if source.conflict else "NULL"
+    # Of an event, a copy of the one that is known is no conflict, whatever else its file says of it.
+    is_conflict = differs_from_first
     if not source.has_states:
+        is_conflict = f"{differs_from_first} AND {differs_from_known}"
         dates = "NULL AS known_updated_at, NULL AS newest_date"
         is_news = differs_from_known
         refused = f"WHEN known_row IS NOT NULL AND {is_news} THEN {conflict}"
@@ -74,7 +77,7 @@ def classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
                 CASE
                     WHEN n.reason IS NOT NULL THEN n.reason
                     WHEN first_rows.position < n.position
-                        THEN CASE WHEN {differs_from_first} THEN {conflict} END
+                        THEN CASE WHEN {is_conflict} THEN {conflict} END
                     {refused}
                 END AS reason
             FROM keyed AS n

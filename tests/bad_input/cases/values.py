@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from ingest.source_files import MENTORS_FILE, USERS_FILE, shown
-from tests.bad_input.cases.case import COMPANY, HEADER, MENTOR, MORE, case, events, field, mentors, users
+from tests.bad_input.cases.case import COMPANY, EVENTS_FILE, HEADER, MENTOR, MORE, case, events, field, mentors, users
 from tests.conftest import MENTORS_CSV, USERS_CSV, event
 
 IDS = [
@@ -144,6 +145,14 @@ REPEATED = [
     ),
     events(
         "Repeated rows", "events: a known id, another event", event("e1", user_id=2), fates=("conflicting_event_id",)
+    ),
+    case(
+        "Repeated rows",
+        "events: another event under a known id, then the known one",
+        EVENTS_FILE,
+        json.dumps([event("e1", user_id=2), event("e1")]),
+        "conflicting_event_id",
+        "duplicate",
     ),
     events(
         "Repeated rows",
