@@ -1,6 +1,7 @@
 """SQLMesh's configuration, built from the project's settings."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from sqlmesh.core.config import (
@@ -10,6 +11,7 @@ from sqlmesh.core.config import (
     PlanConfig,
 )
 from sqlmesh.core.node import IntervalUnit
+from sqlmesh.core.snapshot.cache import SnapshotCache
 
 from alerts.channels import configured_channels
 from alerts.sqlmesh_target import FailureNotification
@@ -36,8 +38,30 @@ def dimension_definitions(root: Path) -> dict[str, str]:
     }
 
 
-def build_config(settings: Settings, root: Path = PROJECT_ROOT) -> Config:
-    """The SQLMesh configuration for one warehouse and the models of one folder."""
+def cache_of(settings: Settings, shared: Path) -> Path:
+    """Where SQLMesh keeps what it knows of the models of one warehouse; what it worked out of their text is shared.
+
+    It keeps a model by its fingerprint, with the version that the warehouse gave it, and asks the warehouse no more.
+    Another warehouse may give the same fingerprint another version, and so may this one where it was restored or made
+    anew: versions have a folder for each warehouse, and are read anew by each command.
+    """
+    own = shared / "warehouses" / hashlib.sha256(engine_of(settings).place(settings).encode()).hexdigest()[:16]
+    SnapshotCache(own).clear()
+    with suppress(OSError):  # then nothing is shared
+        own.mkdir(parents=True, exist_ok=True)
+        for kind in ("model_definition", "optimized_query"):
+            (shared / kind).mkdir(exist_ok=True)
+            if not (own / kind).exists():
+                (own / kind).symlink_to(Path("..", "..", kind))
+    return own
+
+
+def build_config(settings: Settings, root: Path = PROJECT_ROOT, cache: Path = WORK_FOLDER / ".cache") -> Config:
+    """The SQLMesh configuration for one warehouse and the models of one folder.
+
+    Args:
+        cache: the folder of SQLMesh's caches, of all warehouses.
+    """
     channels = configured_channels()
     dimensions = dimension_definitions(root)
     return Config(
@@ -79,7 +103,7 @@ def build_config(settings: Settings, root: Path = PROJECT_ROOT) -> Config:
         ),
         # No target for the console: SQLMesh shows failures there anyway.
         notification_targets=[FailureNotification(channels=channels)] if channels else [],
-        cache_dir=str(WORK_FOLDER / ".cache"),
+        cache_dir=str(cache_of(settings, cache)),
         disable_anonymized_analytics=True,
     )
 

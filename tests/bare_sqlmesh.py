@@ -99,13 +99,14 @@ class Warehouse:
 
     def config(self) -> Config:
         """SQLMesh's configuration for the warehouse."""
-        config = build_config(self.settings, self.root)
-        config.ignore_patterns = [*config.ignore_patterns, "tests/*"]
+        cache = PROJECT_ROOT / ".cache"
         if self.root != PROJECT_ROOT:
             # SQLMesh keeps rendered queries by the code below the root, where a copy has no `analysis`, and files by
             # the second in which they were written: a cache for each content.
             texts = b"".join(file.read_bytes() for file in sorted(self.root.rglob("*")) if file.is_file())
-            config.cache_dir = str(Path(_CACHES_OF_COPIES.name) / hashlib.sha256(texts).hexdigest())
+            cache = Path(_CACHES_OF_COPIES.name) / hashlib.sha256(texts).hexdigest()
+        config = build_config(self.settings, self.root, cache)
+        config.ignore_patterns = [*config.ignore_patterns, "tests/*"]
         return config
 
     @contextmanager

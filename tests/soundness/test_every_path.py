@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from settings import PROJECT_ROOT
-from tests.bare_sqlmesh import ALL_GOLD, DEFAULT_SHEET, Warehouse, came_back, edited_models
+from tests.bare_sqlmesh import ALL_GOLD, DEFAULT_SHEET, ONE_COLUMN_MORE, Warehouse, came_back, edited_models
 from tests.conftest import event
 from tests.processes import Command
 from tests.project_copy import ProjectCopy
@@ -312,3 +312,24 @@ def test_events_that_build_no_fact_are_counted(bare):
     refresh(bare, [event("1", user_id=99, mentor_id="M-9", event_type="session_ended")])
     overall = answer(bare.file)["reliability"]["overall"]
     assert (overall["unknown_user_events"], overall["unknown_mentor_events"]) == (1, 1)
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+def test_what_sqlmesh_keeps_of_another_warehouse_is_not_taken_for_this_one(bare, tmp_path, is_reset):
+    """It keeps models with the version that a warehouse gave them. Another one of the same working tree, or the same
+    one once it was made anew, may give them another: a run filled tables that no environment shows, for ever."""
+    plain, more = edited_models(tmp_path / "plain"), edited_models(tmp_path / "more", ONE_COLUMN_MORE)
+    before = bare if is_reset else Warehouse(tmp_path / "before")
+    before.root = more
+    before.ingest(came_back(range(1, 2)))
+    before.plan()
+    before.file.unlink()
+    bare.root = plain
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    bare.root = more
+    bare.plan()
+    bare.ingest(came_back(range(1, 5)))
+    bare.run()
+    assert not bare.environment().is_behind
+    assert users_of(answer(bare.file), "Gold") == (4, 4)
