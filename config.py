@@ -1,6 +1,7 @@
 """SQLMesh's configuration, built from the project's settings."""
 
 import hashlib
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from sqlmesh.core.config import (
     PlanConfig,
 )
 from sqlmesh.core.node import IntervalUnit
-from sqlmesh.core.snapshot.cache import SnapshotCache
 
 from alerts.channels import configured_channels
 from alerts.sqlmesh_target import FailureNotification
@@ -39,20 +39,19 @@ def dimension_definitions(root: Path) -> dict[str, str]:
 
 
 def cache_of(settings: Settings, shared: Path) -> Path:
-    """Where SQLMesh keeps what it knows of the models of one warehouse; what it worked out of their text is shared.
+    """An empty folder for what SQLMesh knows of one warehouse's models; what it works out of their text is shared.
 
     It keeps a model by its fingerprint, with the version that the warehouse gave it, and asks the warehouse no more.
     Another warehouse may give the same fingerprint another version, and so may this one where it was restored or made
     anew: versions have a folder for each warehouse, and are read anew by each command.
     """
     own = shared / "warehouses" / hashlib.sha256(engine_of(settings).place(settings).encode()).hexdigest()[:16]
-    SnapshotCache(own).clear()
+    shutil.rmtree(own, ignore_errors=True)  # of what is shared the links alone
     with suppress(OSError):  # then nothing is shared
-        own.mkdir(parents=True, exist_ok=True)
+        own.mkdir(parents=True)
         for kind in ("model_definition", "optimized_query"):
             (shared / kind).mkdir(exist_ok=True)
-            if not (own / kind).exists():
-                (own / kind).symlink_to(Path("..", "..", kind))
+            (own / kind).symlink_to(Path("..", "..", kind))
     return own
 
 

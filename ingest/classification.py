@@ -35,14 +35,14 @@ def classify(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     differs_from_first = f"{this_row} IS DISTINCT FROM first_row"
     differs_from_known = f"{this_row} IS DISTINCT FROM known_row"
     conflict = f"'{source.conflict}'" if source.conflict else "NULL"
-    # Of an event, a copy of the one that is known is no conflict, whatever else its file says of it.
-    is_conflict = differs_from_first
     if not source.has_states:
+        # A copy of the event that is known is no conflict, whatever else its file says of it.
         is_conflict = f"{differs_from_first} AND {differs_from_known}"
         dates = "NULL AS known_updated_at, NULL AS newest_date"
         is_news = differs_from_known
         refused = f"WHEN known_row IS NOT NULL AND {is_news} THEN {conflict}"
     else:
+        is_conflict = differs_from_first
         dates = "known.updated_at AS known_updated_at, newest_date"
         is_news = f"""(
             {differs_from_known}
