@@ -7,7 +7,7 @@ from pathlib import Path
 
 from docs.generate.lineage import mermaid
 from docs.generate.tables import Column, Table, project_context, tables
-from errors import MentorAnalyticsError
+from errors import writing
 from settings import PROJECT_ROOT
 
 DICTIONARY = PROJECT_ROOT / "docs" / "dictionary.md"
@@ -76,14 +76,12 @@ def write_lineage(file: Path) -> None:
     """Write the graph as Mermaid; where the file is no `.mmd` file, as part of the page.
 
     Raises:
-        MentorAnalyticsError: the file cannot be written.
+        ReportError: the file cannot be written.
     """
     with project_context() as context:
         text = (mermaid if file.suffix.lower() == ".mmd" else dictionary_page)(tables(context))
-    try:
+    with writing(file):
         file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise MentorAnalyticsError(f"{file} cannot be written: {error.strerror or error}") from None
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ variable "task_cpu" {
 }
 
 variable "task_memory" {
-  description = "Memory of a refresh in MiB; docs/production.md has how much it takes."
+  description = "Memory of a refresh in MiB; docs/sizing.md has how much it takes."
   type        = number
   default     = 8192
 }
