@@ -17,7 +17,7 @@ from engines.protocol import Reader, UnknownNameError
 from errors import WarehouseError
 from settings import COMMAND, Settings
 from warehouse.reports import are_reports_behind, has_counted_events
-from warehouse.views import FACTS, schema, standing_to_prod
+from warehouse.views import FACTS, Standing, schema, standing_to_prod
 
 if TYPE_CHECKING:
     from analysis.answer.schema.document import TakenIn
@@ -35,7 +35,8 @@ class Environment:
         reports_are_behind: a report was built before a load that the facts and dimensions hold.
         reports_say_now: the reports say what would be counted from the facts and dimensions now.
         stale_dimensions: the dimensions whose rows are of an earlier definition than the one that was planned last.
-        shares_dimensions: its users and mentors are those of prod, which SQLMesh brings forward with prod alone.
+        waits_for_prod: it is behind, and a run of its own would change nothing: what waits is of tables that it shares
+            with prod, and that SQLMesh brings forward with prod alone.
         is_stranded: SQLMesh brings forward other tables than those that it shows, so that it has to be made anew.
         settings: what its facts and reports were built with, by the names of settings.toml.
         definitions: the checksums of the metrics that its reports were built with, by module.
@@ -48,7 +49,7 @@ class Environment:
     reports_are_behind: bool
     reports_say_now: bool
     stale_dimensions: list[str]
-    shares_dimensions: bool
+    waits_for_prod: bool
     is_stranded: bool
     settings: dict[str, Any]
     definitions: dict[str, str]
@@ -59,17 +60,6 @@ class Environment:
         return self.taken_in["waiting_loads"] > 0 or self.reports_are_behind or bool(self.stale_dimensions)
 
     @property
-    def waits_for_prod(self) -> bool:
-        """Whether a run of its own would change nothing: what waits are users and mentors that it shares with prod."""
-        return (
-            self.is_behind
-            and self.shares_dimensions
-            and not self.is_stranded
-            and not self.reports_are_behind
-            and self.taken_in["waiting_events"] == 0
-        )
-
-    @property
     def can_catch_up(self) -> bool:
         """Whether it is behind and a run of its own helps."""
         return self.is_behind and not self.waits_for_prod and not self.is_stranded
@@ -77,9 +67,11 @@ class Environment:
     @property
     def catch_up_commands(self) -> str:
         """What brings it up to date."""
+        if self.waits_for_prod:
+            return f"{COMMAND} transform --env prod"
         if self.is_stranded:
             return f"sqlmesh invalidate {self.name}, then {plan_command(self.name)}"
-        return f"{COMMAND} transform --env {'prod' if self.waits_for_prod else self.name}"
+        return f"{COMMAND} transform --env {self.name}"
 
     def remarks(self, settings: Settings, definitions: dict[str, str], asked: Collection[str] = ()) -> list[str]:
         """What its reader has to know, one line each: what waits, and what is otherwise here than it was built with.
@@ -221,28 +213,37 @@ def read_environment(reader: Reader, name: str) -> Environment:
         definitions: dict[str, str] = dict(reader.rows(f"SELECT module, checksum FROM {reference}.definitions"))
         evaluated = reader.rows(f"SELECT dimension, checksum FROM {reference}.dimension_definitions")
         planned = {dimension: definitions.pop(dimension) for dimension, _ in evaluated}
-        taken_in = _taken_in(reader, name, bookings[0], sessions[0])
+        waiting_events = _waiting_events(reader, bookings[0], sessions[0])
+        waiting_states = _waiting_states(reader, name)
+        taken_in = _taken_in(reader, waiting_events, waiting_states)
         ((newest_load,),) = reader.rows("SELECT COALESCE(MAX(load_id), 0) FROM raw.loads")
         stale = sorted(dimension for dimension, checksum in evaluated if planned[dimension] != checksum)
         states = (_newest_in(reader, f"{marts}.dim_{of}") for of in ("users", "mentors"))
         held = "/".join(map(str, (sessions[0], bookings[0], *states)))
         behind = are_reports_behind(reader, schema("reports", name), marts, held)
-        newest_load = max(bookings[0], sessions[0]) if taken_in["waiting_events"] else newest_load
+        newest_load = max(bookings[0], sessions[0]) if waiting_events else newest_load
         standing = standing_to_prod(reader, name, planned)
         counts_all = has_counted_events(reader, schema("reports", name), newest_load)
     except UnknownNameError as error:
         refuse_earlier_version(reader)
         raise built_by_other_models(name, str(error)) from None
     as_of = max((moment for _, moment in (bookings, sessions) if moment), default=None)
+    waiting_dimensions = {dimension for dimension, loads in waiting_states.items() if loads} | set(stale)
+    waits_for_prod = (
+        not waiting_events
+        and waiting_dimensions <= standing.shared_dimensions
+        and (standing.shares_left_reports if behind else bool(waiting_dimensions))
+    )
     return Environment(
         name,
         as_of,
         newest_load,
         taken_in,
         behind,
-        as_of is not None and not behind and not stale and not any(standing) and counts_all,
+        as_of is not None and not behind and not stale and standing == Standing() and counts_all,
         stale,
-        *standing,
+        waits_for_prod,
+        standing.is_stranded,
         {setting: json.loads(value) for setting, value in settings},
         definitions,
     )
@@ -257,11 +258,10 @@ def read_environments(reader: Reader) -> list[Environment]:
     return [read_environment(reader, name) for name in environment_names(reader)]
 
 
-def _taken_in(reader: Reader, environment: str, in_bookings: int, in_sessions: int) -> TakenIn:
+def _taken_in(reader: Reader, waiting_events: list[tuple[int, int]], waiting_states: dict[str, set[int]]) -> TakenIn:
     ((loads,),) = reader.rows("SELECT COUNT(*) FROM raw.loads")
     ((events,),) = reader.rows("SELECT COUNT(*) FROM raw.booking_events")
-    waiting_events = _waiting_events(reader, in_bookings, in_sessions)
-    waiting_loads = {load for load, _ in waiting_events} | _waiting_states(reader, environment)
+    waiting_loads = {load for load, _ in waiting_events}.union(*waiting_states.values())
     count = sum(number for _, number in waiting_events)
     return {
         "loads": loads - len(waiting_loads),
@@ -293,13 +293,13 @@ def _waiting_events(reader: Reader, in_bookings: int, in_sessions: int) -> list[
     """)
 
 
-def _waiting_states(reader: Reader, environment: str) -> set[int]:
-    """The loads of users and mentors with which a dimension would be another one.
+def _waiting_states(reader: Reader, environment: str) -> dict[str, set[int]]:
+    """The loads of users and mentors with which a dimension would be another one, by its name.
 
     A row of the log stands unless a later one says something from the same moment or before; see docs/history.md.
     """
     marts, staging = schema("marts", environment), schema("staging", environment)
-    waiting = set()
+    waiting: dict[str, set[int]] = {}
     for source, key, is_deleted in (("users", "user_id", "FALSE"), ("mentors", "mentor_id", "is_deleted")):
         newest = _newest_in(reader, f"{marts}.dim_{source}")
         newer = f"SELECT {key} FROM raw.{source} WHERE load_id > {newest}"
@@ -340,7 +340,7 @@ def _waiting_states(reader: Reader, environment: str) -> set[int]:
             )
             SELECT DISTINCT load_id FROM log WHERE load_id > {newest} AND {key} IN (SELECT {key} FROM different)
         """)
-        waiting |= {load for (load,) in rows}
+        waiting[f"dim_{source}"] = {load for (load,) in rows}
     return waiting
 
 

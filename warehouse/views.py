@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from engines.protocol import Reader, UnknownNameError
 from errors import WarehouseError
 from warehouse.reports import REPORTS
 
 FACTS = ("fct_bookings", "fct_sessions")
+DIMENSIONS = ("dim_users", "dim_mentors")
 
 
 def schema(name: str, environment: str) -> str:
@@ -14,34 +17,55 @@ def schema(name: str, environment: str) -> str:
     return name if environment == "prod" else f"{name}__{environment}"
 
 
-def standing_to_prod(reader: Reader, environment: str, planned: dict[str, str]) -> tuple[bool, bool]:
-    """Whether its users and mentors are prod's, and whether its own run writes tables that it does not show.
+@dataclass(frozen=True)
+class Standing:
+    """How the tables that an environment shows stand to those of prod.
+
+    Attributes:
+        shared_dimensions: users and mentors, as far as they are prod's and of the same definition: SQLMesh brings them
+            forward with prod alone.
+        shares_left_reports: a report is prod's that a run of its own leaves as it is, and one of prod brings forward.
+        is_stranded: it shows a table of its own that no run of its own brings forward, so that it has to be made anew.
+    """
+
+    shared_dimensions: frozenset[str] = frozenset()
+    shares_left_reports: bool = False
+    is_stranded: bool = False
+
+
+def standing_to_prod(reader: Reader, environment: str, planned: dict[str, str]) -> Standing:
+    """Which tables of an environment are prod's, and which of them its own run does not write.
 
     SQLMesh gives an environment copies, named `TABLE__dev`, of what may not be deployed as it is: reports of another
     version of users or mentors than prod's, and facts that are planned together with one. It writes the table alone of
-    such facts, and of reports once that version is promoted, and the copy alone once prod has another version of users
-    or mentors; the views of the environment stay where they are.
+    such facts, and of reports while that version is prod's, and the copy alone while prod has another version of users
+    or mentors, or of a report that a change did not break; the views of the environment stay where they are.
 
     Args:
         planned: the checksums of the definitions of users and mentors that the environment was planned with.
     """
     if environment == "prod":
-        return False, False
+        return Standing()
     in_prod, own = (_tables(reader, name) for name in ("prod", environment))
-    shares_dimensions = all(own[name] == in_prod.get(name) for name in ("dim_users", "dim_mentors"))
-    has_left_copy = any(own[fact].endswith("__dev") for fact in FACTS) or any(
-        table == f"{in_prod.get(name)}__dev" for name, table in own.items()
+    definitions: dict[str, str] = dict(reader.rows("SELECT module, checksum FROM reference.definitions"))
+    changed = {name for name, checksum in planned.items() if definitions.get(name) != checksum}
+    shared = {name for name in DIMENSIONS if own[name] == in_prod.get(name)}
+    shares_both = len(shared) == len(DIMENSIONS)
+    left = _with_a_newer_copy(reader, [own[report] for report in REPORTS if shares_both])
+    of_prod = left & set(in_prod.values())
+    is_stranded = (
+        any(own[fact].endswith("__dev") for fact in FACTS)
+        or (not changed and any(table == f"{in_prod.get(name)}__dev" for name, table in own.items()))
+        or bool(changed & shared)
+        or left > of_prod
     )
-    is_overtaken = shares_dimensions and (
-        planned.items() - reader.rows("SELECT module, checksum FROM reference.definitions")
-        or any(_has_newer_copy(reader, table) for table in _with_a_copy(reader, [own[report] for report in REPORTS]))
-    )
-    return shares_dimensions, has_left_copy or bool(is_overtaken)
+    return Standing(frozenset(shared - changed), bool(of_prod), is_stranded)
 
 
-def _with_a_copy(reader: Reader, tables: list[str]) -> list[str]:
+def _with_a_newer_copy(reader: Reader, tables: list[str]) -> set[str]:
     there = {f"{folder}.{name}" for folder, name in reader.tables()}
-    return [table for table in tables if f"{'.'.join(table.split('.')[-2:])}__dev" in there]
+    with_a_copy = [table for table in tables if f"{'.'.join(table.split('.')[-2:])}__dev" in there]
+    return {table for table in with_a_copy if _has_newer_copy(reader, table)}
 
 
 def _has_newer_copy(reader: Reader, table: str) -> bool:

@@ -12,7 +12,7 @@ from tests.conftest import event
 from tests.soundness.test_every_path import START, refresh, users_of
 from tests.test_answer import answer, run
 from warehouse.reports import REPORTS
-from warehouse.views import FACTS, standing_to_prod
+from warehouse.views import DIMENSIONS, FACTS, Standing, standing_to_prod
 
 
 def test_a_dev_environment_that_lags_behind_prod_says_so(planned):
@@ -164,12 +164,68 @@ def test_an_environment_with_facts_and_mentors_of_its_own_says_that_it_has_to_be
     assert planned.facts("dev") == planned.expected_facts(planned.settings)
 
 
+def test_an_environment_made_anew_beside_a_prod_of_other_mentors_is_brought_up_to_date_by_its_run(bare, tmp_path):
+    """A plan takes copies of reports that a former dev left for as new as prod, and the copies passed for ones that no
+    run brings forward: it said to make it anew, for ever."""
+    plain, edited = edited_models(tmp_path / "plain"), edited_models(tmp_path / "edited", ALL_GOLD)
+    bare.root = plain
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    bare.root, bare.changes = edited, {"reschedule_hours": 3}
+    bare.plan("dev")
+    bare.ingest(came_back(range(1, 4)))
+    bare.run()
+    bare.plan()
+    bare.root, bare.changes = plain, {"rebooking_window_days": 7}
+    bare.ingest(came_back(range(1, 6)))
+    bare.run("dev")
+    bare.invalidate("dev")
+    bare.plan("dev")
+    told = "the reports of dev are behind its facts, which another environment shares; to catch up run: "
+    assert answer(bare.file, "--env", "dev")["warnings"][0] == f"{told}python cli.py transform --env dev"
+    bare.run("dev")
+    assert not bare.environment("dev").is_behind
+    assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (5, 0)
+
+
+def test_users_of_prod_reach_an_environment_with_mentors_of_its_own_with_a_run_of_prod(planned, tmp_path):
+    """It said to run dev, which brings forward its mentors alone, for ever."""
+    planned.root = edited_models(tmp_path / "edited", ALL_GOLD)
+    planned.plan("dev")
+    sheet = [("M-1", "Bronze", "200", ""), DEFAULT_SHEET[1]]
+    planned.ingest(came_back(range(1, 4)), sheet=sheet, export=[(1, "8", "2023-01-01", "churned", "")])
+    planned.run("dev")
+    told = "dev is behind by 1 load with 0 events; to catch up run: python cli.py transform --env prod"
+    assert answer(planned.file, "--env", "dev")["warnings"][0] == told
+    planned.run("prod")
+    planned.run("dev")
+    assert not planned.environment("dev").is_behind
+    assert users_of(answer(planned.file, "--env", "dev"), "Bronze") == (3, 3)
+
+
+def test_a_report_of_prod_that_dev_brings_forward_as_a_copy_waits_for_a_run_of_prod(bare, tmp_path):
+    """A change that breaks no report leaves dev with prod's, and its run with a copy: it said to make it anew, in vain."""
+    bare.root = edited_models(tmp_path / "plain")
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    bare.root = edited_models(tmp_path / "edited", ONE_COLUMN_MORE)
+    bare.plan("dev")
+    bare.ingest(came_back(range(1, 4)))
+    bare.run("dev")
+    told = "the reports of dev are behind its facts, which another environment shares; to catch up run: "
+    assert answer(bare.file, "--env", "dev")["warnings"][0] == f"{told}python cli.py transform --env prod"
+    bare.run("prod")
+    bare.run("dev")
+    assert not bare.environment("dev").is_behind
+    assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (3, 3)
+
+
 def test_a_copy_that_lacks_what_is_read_of_it_is_no_lack_of_rights():
     """Any failure passed for one of rights, and the environment for one that no copy has overtaken."""
     with duckdb.connect() as connection:
         connection.execute("CREATE SCHEMA reference; CREATE TABLE reference.definitions (module TEXT, checksum TEXT)")
         connection.execute("CREATE SCHEMA store")
-        for folder, names in (("marts", (*FACTS, "dim_users", "dim_mentors")), ("reports", REPORTS)):
+        for folder, names in (("marts", (*FACTS, *DIMENSIONS)), ("reports", REPORTS)):
             connection.execute(f"CREATE SCHEMA {folder}; CREATE SCHEMA {folder}__dev")
             for name in names:
                 connection.execute(f"CREATE TABLE store.{name} (built_from TEXT)")
@@ -177,9 +233,10 @@ def test_a_copy_that_lacks_what_is_read_of_it_is_no_lack_of_rights():
                     connection.execute(f"CREATE VIEW {schema}.{name} AS SELECT * FROM store.{name}")
         connection.execute("CREATE TABLE store.rpt_cohorts__dev (built_from TEXT)")
         reader = DuckDBReader(connection, "warehouse.duckdb")
-        assert standing_to_prod(reader, "dev", {}) == (True, False)
+        shared = frozenset(DIMENSIONS)
+        assert standing_to_prod(reader, "dev", {}) == Standing(shared)
         connection.execute("INSERT INTO store.rpt_cohorts__dev VALUES ('1/1/1/1')")
-        assert standing_to_prod(reader, "dev", {}) == (True, True)
+        assert standing_to_prod(reader, "dev", {}) == Standing(shared, shares_left_reports=True)
         connection.execute("ALTER TABLE store.rpt_cohorts__dev RENAME built_from TO load_id")
         with pytest.raises(UnknownNameError, match="built_from"):
             standing_to_prod(reader, "dev", {})
