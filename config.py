@@ -1,7 +1,7 @@
 """SQLMesh's configuration, built from the project's settings."""
 
 import hashlib
-import shutil
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from alerts.sqlmesh_target import FailureNotification
 from analysis.metrics.definitions import checksums
 from engines import engine_of
 from settings import HISTORY_START, PROJECT_ROOT, WORK_FOLDER, Settings, known_tiers, load_settings
+
+_VERSIONS = tempfile.TemporaryDirectory(prefix="mentor-analytics-")
 
 
 def dimension_definitions(root: Path) -> dict[str, str]:
@@ -38,20 +40,18 @@ def dimension_definitions(root: Path) -> dict[str, str]:
     }
 
 
-def cache_of(settings: Settings, shared: Path) -> Path:
-    """An empty folder for what SQLMesh knows of one warehouse's models; what it works out of their text is shared.
+def cache_over(shared: Path) -> Path:
+    """An empty folder for what SQLMesh knows of a warehouse's models; what it works out of their text is shared.
 
     It keeps a model by its fingerprint, with the version that the warehouse gave it, and asks the warehouse no more.
     Another warehouse may give the same fingerprint another version, and so may this one where it was restored or made
-    anew: versions have a folder for each warehouse, and are read anew by each command.
+    anew: versions are read anew for each configuration, and are gone when the process ends.
     """
-    own = shared / "warehouses" / hashlib.sha256(engine_of(settings).place(settings).encode()).hexdigest()[:16]
-    shutil.rmtree(own, ignore_errors=True)  # of what is shared the links alone
+    own = Path(tempfile.mkdtemp(dir=_VERSIONS.name))
     with suppress(OSError):  # then nothing is shared
-        own.mkdir(parents=True)
         for kind in ("model_definition", "optimized_query"):
-            (shared / kind).mkdir(exist_ok=True)
-            (own / kind).symlink_to(Path("..", "..", kind))
+            (shared / kind).mkdir(parents=True, exist_ok=True)
+            (own / kind).symlink_to((shared / kind).resolve())
     return own
 
 
@@ -59,7 +59,7 @@ def build_config(settings: Settings, root: Path = PROJECT_ROOT, cache: Path = WO
     """The SQLMesh configuration for one warehouse and the models of one folder.
 
     Args:
-        cache: the folder of SQLMesh's caches, of all warehouses.
+        cache: the folder of what SQLMesh keeps from one process to the next.
     """
     channels = configured_channels()
     dimensions = dimension_definitions(root)
@@ -102,7 +102,7 @@ def build_config(settings: Settings, root: Path = PROJECT_ROOT, cache: Path = WO
         ),
         # No target for the console: SQLMesh shows failures there anyway.
         notification_targets=[FailureNotification(channels=channels)] if channels else [],
-        cache_dir=str(cache_of(settings, cache)),
+        cache_dir=str(cache_over(cache)),
         disable_anonymized_analytics=True,
     )
 
