@@ -1,5 +1,9 @@
 """Failures that a user can act on: each is shown as one line, never as a traceback."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class MentorAnalyticsError(Exception):
     """Base of every failure that the command line reports as one line, with exit code 1 or, for options, 2."""
@@ -35,3 +39,16 @@ class TimedOutError(MentorAnalyticsError):
 
 class InterruptedByUserError(MentorAnalyticsError):
     """Ctrl-C or SIGTERM ended a command; nothing was published."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Write a file or a folder that was asked for.
+
+    Raises:
+        ReportError: it cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ReportError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from commands.options import absolute, tier_rates
-from errors import ReportError
+from commands.options import NumberRange, absolute, tier_rates
+from errors import writing
 from settings import Settings
 
 
@@ -30,10 +30,12 @@ def check_command(context: click.Context, folder: Path | None, examples: int, ou
     from dataclasses import asdict
 
     from ingest.check import check_folder
+    from pipeline.interruption import interruptible
     from presentation import listings
 
     settings: Settings = context.obj
-    found = check_folder(settings, absolute(folder) or settings.data, examples)
+    with interruptible(None, lambda error: click.echo(f"error: {error}", err=True)):
+        found = check_folder(settings, absolute(folder) or settings.data, examples)
     click.echo(listings.check(asdict(found), output))
     if not found.would_load:
         context.exit(1)
@@ -53,14 +55,14 @@ def check_command(context: click.Context, folder: Path | None, examples: int, ou
 )
 @click.option(
     "--dirt",
-    type=click.FloatRange(0, 0.5),
+    type=NumberRange(0, 0.5),
     default=0.01,
     show_default=True,
     help="Share of rows of each kind of dirt; 0: clean files.",
 )
 @click.option(
     "--property-share",
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     default=0.2,
     show_default=True,
     help="Share of events with the optional properties of the tracking plan, such as who cancelled.",
@@ -75,7 +77,7 @@ def check_command(context: click.Context, folder: Path | None, examples: int, ou
     type=click.IntRange(2, 300),
     help="Write day_001, day_002, …: all history first, then a day each, with late events and changed tiers.",
 )
-@click.option("--late-share", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="With --days.")
+@click.option("--late-share", type=NumberRange(0, 1), default=0.01, show_default=True, help="With --days.")
 @click.option("--events-format", type=click.Choice(["json", "jsonl", "jsonl.gz"]), default="json", show_default=True)
 def simulate_command(
     out: Path,
@@ -90,7 +92,7 @@ def simulate_command(
     events_format: str,
 ) -> None:
     """Write synthetic source files."""
-    try:
+    with writing(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise click.UsageError(f"{out} is not an empty folder; name a new one with --out")
         if users is None:
@@ -104,6 +106,4 @@ def simulate_command(
         rates = REBOOKING_RATES | rebooking_rates
         population = simulate(Scenario(users, seed, rates, dirt, property_share, optional_events))
         population.write(out, events_format, days, late_share)
-    except OSError as error:
-        raise ReportError(f"{out} cannot be written: {error.strerror or error}") from None
     click.echo(f"wrote {users:,} users and {population.events.height:,} events to {out}", err=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from engines import engine_of
 from engines.protocol import Contents
-from errors import ReportError, SourceError, WarehouseError
+from errors import ReportError, SourceError, WarehouseError, writing
 from pipeline.forget import forget_again, tombstones
 from pipeline.interruption import begin_publishing
 from pipeline.run_log import Run
@@ -37,34 +37,33 @@ def back_up(settings: Settings, file: Path, say: Say) -> str:
         ReportError: the file is there already, or cannot be written.
         WarehouseError: there is no warehouse, or somebody else writes it.
     """
-    if file.exists():
-        raise ReportError(f"{file} is there already; name another file")
     engine = engine_of(settings)
     part = file.with_name(f"{file.name}.part")
-    try:
-        with TemporaryDirectory(dir=file.parent, prefix=".backup-") as folder:
-            state = Path(folder) / engine.name(settings)
-            contents = engine.save(settings, state, say)
-            manifest = {
-                "format": _FORMAT,
-                "gateway": settings.gateway,
-                "name": engine.name(settings),
-                "version": project_version(),
-                "saved_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "contents": contents,
-            }
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with (
-                os.fdopen(descriptor, "wb") as target,
-                zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-            ):
-                archive.writestr(_LIST, json.dumps(manifest))
-                archive.write(state, _STATE)
-            part.rename(file)
-    except OSError as error:
-        raise ReportError(f"{file} cannot be written: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(file):
+        if file.exists():
+            raise ReportError(f"{file} is there already; name another file")
+        try:
+            with TemporaryDirectory(dir=file.parent, prefix=".backup-") as folder:
+                state = Path(folder) / engine.name(settings)
+                contents = engine.save(settings, state, say)
+                manifest = {
+                    "format": _FORMAT,
+                    "gateway": settings.gateway,
+                    "name": engine.name(settings),
+                    "version": project_version(),
+                    "saved_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                    "contents": contents,
+                }
+                descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                with (
+                    os.fdopen(descriptor, "wb") as target,
+                    zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+                ):
+                    archive.writestr(_LIST, json.dumps(manifest))
+                    archive.write(state, _STATE)
+                part.rename(file)
+        finally:
+            part.unlink(missing_ok=True)
     return f"saved {_described(contents)} to {file}"
 
 
@@ -127,10 +126,13 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(archive.read(_LIST))
         known = manifest["format"] == _FORMAT
-    except (KeyError, ValueError, TypeError):
+        is_whole = not known or ({"gateway", "name", "contents"} <= manifest.keys() and _STATE in archive.namelist())
+    except (KeyError, ValueError, TypeError, RuntimeError, NotImplementedError):
         raise SourceError(f"{file} is no backup of ours") from None
     if not known:
         raise SourceError(f"{file} was saved by another version ({manifest.get('version')}); restore it with that one")
+    if not is_whole:
+        raise SourceError(f"{file} is not a whole backup; use another one")
     return manifest
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines import engine_of
-from errors import ReportError
+from errors import ReportError, writing
 from presentation.charts.drawing_process import Draw
 from presentation.content import Figure, Section
 from presentation.document import Row, settings_of
@@ -92,10 +91,10 @@ def write_report(
     if charts_folder:
         files = _chart_files(drawn, charts_folder) | files
     if charts_folder:
-        with _told_in_one_line(charts_folder):
+        with writing(charts_folder):
             charts_folder.mkdir(exist_ok=True)
     for path, content in files.items():
-        with _told_in_one_line(path):
+        with writing(path):
             _write(path, content)
 
 
@@ -105,7 +104,7 @@ def check_target(out: Path) -> None:
     Raises:
         ReportError: its folder does not exist, or something else than a file has its name.
     """
-    with _told_in_one_line(out):
+    with writing(out):
         if not out.parent.is_dir():
             raise ReportError(f"the folder {out.parent} does not exist; make it, or name another with --out")
         if out.exists() and not out.is_file():
@@ -120,14 +119,6 @@ def _chart_files(drawn: Mapping[str, str], folder: Path) -> dict[Path, bytes]:
         for name, picture in drawn.items()
         for ending, content in (("svg", picture.encode()), ("png", png(picture)))
     }
-
-
-@contextmanager
-def _told_in_one_line(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ReportError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from errors import ReportError
+from errors import ReportError, writing
 from presentation.content import Section
 from presentation.document import Row, settings_of
 from presentation.renderers import as_text
@@ -46,10 +46,13 @@ def write_allocation(path: Path, arms: Sequence[str], seed: int) -> None:
     if not arms:
         raise ReportError(f"{path} was not written: this test needs no number of users that a list could have")
     rows = [("seed", "place", "arm"), *((seed, place, arm) for place, arm in enumerate(arms, start=1))]
-    try:
+    with writing(path):
+        if path.exists():
+            raise ReportError(f"{path} is there already; name another file with --allocation")
         with path.open("x", encoding="utf-8", newline="") as file:
-            file.write(csv_text(rows))
-    except FileExistsError:
-        raise ReportError(f"{path} is there already; name another file with --allocation") from None
-    except OSError as error:
-        raise ReportError(f"{path} cannot be written: {error.strerror or error}") from None
+            try:
+                file.write(csv_text(rows))
+                file.flush()
+            except OSError:
+                path.unlink()  # a list cut short must not be dealt by
+                raise

@@ -77,6 +77,8 @@ def test_a_backup_is_never_overwritten_and_nothing_is_left_of_one_that_failed(pu
     assert file.read_text() == "kept"
     failed = run(published, "backup", str(tmp_path / "nowhere" / "b.zip"), exit_code=1)
     assert failed.stderr.endswith("b.zip cannot be written: No such file or directory\n")
+    failed = run(published, "backup", str(file / "b.zip"), exit_code=1)
+    assert failed.stderr == f"error: {file / 'b.zip'} cannot be written: Not a directory\n"
     warehouse.unlink()
     failed = run(warehouse, "backup", str(tmp_path / "c.zip"), exit_code=1)
     assert failed.stderr == f"error: there is no warehouse at {warehouse} yet; nothing to save\n"
@@ -98,6 +100,7 @@ def test_what_is_no_whole_backup_is_refused_and_changes_nothing(published, tmp_p
         "is not a whole backup": whole[: len(whole) // 2],
         "Bad CRC-32": bytes(damaged),
         "is no backup of ours": _zip_of_another(tmp_path),
+        "is not a whole backup; use another one": _without_the_state(file),
         "is of postgres; restore it with --gateway postgres": rewritten(file, gateway="postgres").read_bytes(),
         "is of a warehouse named other": rewritten(file, name="other").read_bytes(),
         "was saved by another version": rewritten(file, format=2).read_bytes(),
@@ -117,6 +120,13 @@ def test_what_is_no_whole_backup_is_refused_and_changes_nothing(published, tmp_p
         assert leftovers(published) == {"b.zip", "other.zip", "another.zip"} | (
             {"bad.zip"} if content is not None else set()
         )
+
+
+def _without_the_state(file: Path) -> bytes:
+    other = file.with_name("other.zip")
+    with zipfile.ZipFile(file) as archive, zipfile.ZipFile(other, "w") as anew:
+        anew.writestr("manifest.json", archive.read("manifest.json"))
+    return other.read_bytes()
 
 
 def _zip_of_another(folder: Path) -> bytes:
