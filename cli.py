@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,6 +39,11 @@ UNATTENDED = {"ingest", "transform", "refresh", "backup"}
 class _OneLineErrors(click.Group):
     """Shows a failure as one line and exits with 1, or with 2 where an option is wrong."""
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        if hasattr(sys.stdout, "reconfigure"):  # what a terminal has no character for must not cost the answer
+            sys.stdout.reconfigure(errors="replace")
+        return super().main(*args, **options)
+
     def invoke(self, context: click.Context):
         def command() -> str | None:
             return context.invoked_subcommand if context.invoked_subcommand in UNATTENDED else None
@@ -47,6 +54,13 @@ class _OneLineErrors(click.Group):
         except MentorAnalyticsError as error:
             click.echo(f"error: {error}", err=True)
             context.exit(2 if isinstance(error, OptionError) else 1)
+        except BrokenPipeError:
+            raise  # nobody reads on: click ends in silence
+        except (OSError, UnicodeError) as error:  # below what commands say of single files
+            name = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+            click.echo(f"error: {name}{getattr(error, 'strerror', None) or error}", err=True)
+            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # what could not be printed is not tried again
+            context.exit(1)
 
 
 @click.group(cls=_OneLineErrors, commands=OPERATION_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

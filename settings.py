@@ -46,9 +46,21 @@ def read_seed(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def tier_name(text: str) -> str:
+    """A tier as loading writes it: each word with a capital first letter, the rest small."""
+    return " ".join(word[:1].upper() + word[1:].lower() for word in text.split())
+
+
 def known_tiers() -> list[str]:
-    """The tiers of `seeds/tier_groups.csv`, best first."""
+    """The tiers of `seeds/tier_groups.csv`, best first.
+
+    Raises:
+        ValueError: one is not as loading writes it, so that no mentor would ever have it.
+    """
     rows = sorted(read_seed(TIER_GROUPS_FILE), key=lambda row: int(row["tier_rank"]))
+    for tier in (row["tier"] for row in rows):
+        if tier != tier_name(tier):
+            raise ValueError(f"seeds/{TIER_GROUPS_FILE.name}: write the tier {tier!r} as {tier_name(tier)!r}")
     return [row["tier"] for row in rows]
 
 
@@ -61,7 +73,7 @@ def tiers_of_category(category: str) -> list[str]:
 def _split_tiers(value: Any) -> Any:
     if isinstance(value, str):
         value = [part for part in value.split(",") if part.strip()]
-    return [str(tier).strip().title() for tier in value] if isinstance(value, list | tuple) else value
+    return [tier_name(str(tier)) for tier in value] if isinstance(value, list | tuple) else value
 
 
 def _none_is_no_limit(value: Any) -> Any:
@@ -141,7 +153,7 @@ class Settings(BaseModel):
     group_b: Tiers = Field(default_factory=lambda: tiers_of_category("standard_tier"))
     rebooking_window_days: Annotated[Span | None, BeforeValidator(_none_is_no_limit)] = 30
     tier_attribution: Literal["current", "at_session"] = "current"
-    confidence_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    confidence_level: Annotated[float, Field(ge=1e-6, le=1 - 1e-6)] = 0.95
 
     default_session_minutes: Span = 30
     max_session_hours: Span = 24

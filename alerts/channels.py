@@ -131,6 +131,8 @@ def configured_channels() -> tuple[Channel, ...]:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         raise SettingsError(f"wrong setting: {PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the file .env cannot be read: {error}") from None
     channels: list[Channel] = []
     if given.slack_webhook_url:
         if not given.slack_webhook_url.get_secret_value().startswith(("https://", "http://")):

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
 from errors import OptionError
-from settings import Settings, known_tiers, load_settings
+from settings import Settings, known_tiers, load_settings, tier_name
 
 
 def absolute(path: Path | None) -> Path | None:
     """A path given on the command line starts where the user is, not at the project."""
     return path.absolute() if path else None
+
+
+class NumberRange(click.FloatRange):
+    """A number of a range; `nan`, which no comparison keeps out, is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number.", param, ctx)
+        return number
 
 
 def environment_name(_context: click.Context, option: click.Parameter, name: str) -> str:
@@ -38,7 +50,7 @@ def tier_rates(_context: click.Context, _option: click.Parameter, values: tuple[
     rates = {}
     for value in values:
         tier, _, rate = value.partition("=")
-        tier = tier.strip().title()
+        tier = tier_name(tier)
         if tier not in known_tiers():
             raise click.BadParameter(f"unknown tier in {value!r} (known tiers: {', '.join(known_tiers())})")
         try:
@@ -50,6 +62,9 @@ def tier_rates(_context: click.Context, _option: click.Parameter, values: tuple[
     return rates
 
 
+# A year; a timer of the system takes no arbitrary number.
+LONGEST_SECONDS = 31_536_000
+
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), help="Folder of the three sources [default: the sample data]."
 )
@@ -58,7 +73,7 @@ environment_option = click.option(
 )
 timeout_option = click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(0, LONGEST_SECONDS, min_open=True),
     help="Seconds after which the command is ended, and nothing published [default: no limit].",
 )
 _QUESTION = ("rebooking_window_days", "group_a", "group_b", "tier_attribution")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from commands.options import absolute
+from commands.options import NumberRange, absolute
 from settings import Settings
 
 
@@ -43,7 +43,7 @@ def trial_options(command: Callable) -> Callable:
     @click.option("--plan-test", is_flag=True, help="Plan a test that would settle it, and answer nothing else.")
     @click.option(
         "--difference",
-        type=click.FloatRange(0, 100, min_open=True),
+        type=NumberRange(0, 100, min_open=True),
         help="With --plan-test: percentage points worth acting on [default: 10].",
     )
     @click.option(

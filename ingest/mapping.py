@@ -101,7 +101,10 @@ def _source(contract: Contract, table: Any, file: Path) -> SourceMapping:
     if service and not query:
         raise ValueError(f"{where} names a service and no query")
     for pattern in files:
-        if PurePath(pattern).is_absolute() or ".." in PurePath(pattern).parts:
+        parts = PurePath(pattern).parts
+        if not parts or not pattern.isprintable() or any("**" in part and part != "**" for part in parts):
+            raise ValueError(f"{where} files = {pattern!r} is no pattern; write one such as *.csv or, below it, **/*.csv")
+        if PurePath(pattern).is_absolute() or ".." in parts:
             raise ValueError(f"{where} files = {pattern!r} leads out of the data folder; name what lies below it")
     columns = _names(file, where, "columns", table.get("columns", {}), (*contract.required, *contract.optional))
     types = _names(

@@ -115,14 +115,17 @@ def find_event_files(folder: Path) -> tuple[list[Path], list[Path]]:
     """The event files of a data folder, in the order of their names, and what else its `booking_events/` holds.
 
     Raises:
-        SourceError: there is none.
+        SourceError: there is none, or a folder cannot be read.
     """
-    files = [path for suffix in EVENT_SUFFIXES if (path := folder / f"{EVENTS_NAME}{suffix}").exists()]
     others: list[Path] = []
     events_folder = folder / EVENTS_NAME
-    if events_folder.is_dir():
-        for path in sorted(events_folder.iterdir()):
-            (files if path.name.endswith(EVENT_SUFFIXES) else others).append(path)
+    try:
+        files = [path for suffix in EVENT_SUFFIXES if (path := folder / f"{EVENTS_NAME}{suffix}").exists()]
+        if events_folder.is_dir():
+            for path in sorted(events_folder.iterdir()):
+                (files if path.name.endswith(EVENT_SUFFIXES) else others).append(path)
+    except OSError as error:
+        raise SourceError(f"{error.filename} cannot be read: {error.strerror}") from None
     if not files:
         raise SourceError(
             f"no booking events in {folder}: expected {EVENTS_NAME}.json, .jsonl, .ndjson, "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import duckdb
 
@@ -337,6 +338,15 @@ def unmatched_files(data: Path, mappings: Mappings) -> list[Path]:
 
 
 def _matches(data: Path, pattern: str) -> list[Path]:
+    """The files that a pattern matches.
+
+    Raises:
+        SourceError: a folder cannot be read, which `glob` would pass over in silence.
+    """
+    if len(PurePath(pattern).parts) > 1:
+        for folder in data.rglob("*"):
+            if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
+                raise SourceError(f"{folder} cannot be read: Permission denied")
     return [path for path in data.glob(pattern) if not path.is_dir()]
 
 

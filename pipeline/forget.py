@@ -8,6 +8,7 @@ reach.
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from collections.abc import Callable, Collection
@@ -61,10 +62,11 @@ def find(settings: Settings, user_id: int) -> Proof:
     """Where a user stands; changes nothing.
 
     Raises:
-        WarehouseError: there is no warehouse, or nothing was loaded into it.
+        WarehouseError: there is no warehouse, nothing was loaded into it, or a run log cannot be read.
     """
     engine = engine_of(settings)
     engine.copies(settings)
+    _log_files(settings.logs)
     with engine.reading(settings) as reader:
         emails = emails_of(reader, user_id)
         places = search(reader, user_id, emails)
@@ -75,14 +77,15 @@ def forget(run: Run, user_id: int, say: Say, on_step: Say) -> Proof:
     """Delete a user, have SQLMesh work out anew what counted it, and search for what is left.
 
     Raises:
-        WarehouseError: no row names the user, somebody else writes, or the search found the user: nothing was
-            published then.
+        WarehouseError: no row names the user, somebody else writes, a run log is out of reach, or the search found
+            the user: nothing was published then.
         TransformError: a model or a blocking audit failed; nothing was published.
     """
     settings = run.settings
     engine = engine_of(settings)
     # Where these are out of reach nothing is begun.
     engine.copies(settings)
+    _log_files(settings.logs, os.R_OK | os.W_OK)
     with engine.writing(settings, say, begin_publishing) as state:
         on_step("searching")
         with state.reading() as reader:
@@ -209,8 +212,21 @@ def _named(user_id: int, emails: Collection[str]) -> re.Pattern[str]:
     return re.compile("|".join([number.replace("([^0-9A-Za-z]|$)", "(?![0-9A-Za-z])"), *addresses]), re.IGNORECASE)
 
 
-def _log_files(logs: Path) -> list[Path]:
-    return sorted(logs.glob("[0-9]*/[0-9]*/[0-9]*.jsonl"))
+def _log_files(logs: Path, needed: int = os.R_OK) -> list[Path]:
+    """The files of the run log.
+
+    Args:
+        needed: what must be allowed, as `os.access` takes it.
+
+    Raises:
+        WarehouseError: it is not. `glob` would pass over a folder that cannot be read.
+    """
+    folders = [logs, *sorted(logs.glob("[0-9]*")), *sorted(logs.glob("[0-9]*/[0-9]*"))]
+    files = sorted(logs.glob("[0-9]*/[0-9]*/[0-9]*.jsonl"))
+    for path in [*folders, *files] if logs.is_dir() else []:
+        if not os.access(path, needed | os.X_OK * path.is_dir(), effective_ids=True):
+            raise WarehouseError(f"the run log {path} is out of reach (permission denied), and may name the user")
+    return files
 
 
 def _redact_logs(logs: Path, user_id: int, emails: Collection[str]) -> None:

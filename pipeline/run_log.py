@@ -176,7 +176,8 @@ def append(logs: Path, day: datetime, record: Record) -> None:
     """
     path = logs / f"{day:%Y}" / f"{day:%m}" / f"{day:%Y%m%d}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(record, ensure_ascii=False).encode() + b"\n"
+    # A path that is not UTF-8 becomes an escape of JSON.
+    line = json.dumps(record, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         size = os.fstat(descriptor).st_size

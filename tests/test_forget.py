@@ -14,6 +14,7 @@ import pytest
 from errors import TransformError
 from tests.bare_sqlmesh import Warehouse
 from tests.conftest import event
+from tests.permissions import out_of_reach
 from tests.test_answer import answer, run
 from tests.test_publication import digest, leftovers
 
@@ -196,6 +197,18 @@ def copy(forgotten, tmp_path, logs) -> Warehouse:
     made = Warehouse(tmp_path / "copy")
     made.file.write_bytes(forgotten.warehouse.file.read_bytes())
     return made
+
+
+@pytest.mark.parametrize("more", [("--search",), ()])
+def test_a_log_that_cannot_be_read_is_told_before_anything_is_done(copy, forgotten, monkeypatch, more):
+    """It was passed over in silence, and the proof said that nothing is left."""
+    monkeypatch.setenv("MENTOR_LOGS", str(forgotten.logs))
+    before = digest(copy.file)
+    (year,) = forgotten.logs.iterdir()
+    with out_of_reach(year):
+        failed = run(copy.file, "forget", "--user", str(USER), *more, exit_code=1)
+    assert f"error: the run log {year} is out of reach (permission denied)" in failed.stderr
+    assert digest(copy.file) == before
 
 
 def test_no_file_brings_the_user_back(copy):

@@ -133,6 +133,8 @@ REFUSED = {
     "[users]\nfiles = []": "[users] files is an empty list; leave it out",
     "[users]\nfiles = ['a', 1]": "[users] files = 1 is no text",
     "[users]\nfiles = '../a.csv'": "[users] files = '../a.csv' leads out of the data folder",
+    "[users]\nfiles = '.'": "[users] files = '.' is no pattern; write one such as *.csv",
+    "[users]\nfiles = '**.csv'": "[users] files = '**.csv' is no pattern; write one such as *.csv",
     "[users]\nfiles = '/a.csv'": "[users] files = '/a.csv' leads out of the data folder",
     "[users.columns]\nuserid = 'x'": "[users.columns]: there is no name of ours 'userid' (there are: user_id, "
     "company_id, signup_date, status, updated_at, did you mean 'user_id'?)",

@@ -212,6 +212,14 @@ def test_a_channel_set_by_half_is_told_before_anything_runs(monkeypatch, warehou
     assert not warehouse.exists()
 
 
+def test_a_file_of_secrets_that_cannot_be_read_is_one_line(monkeypatch, warehouse, tmp_path):
+    (tmp_path / ".env").write_bytes("MENTOR_SMTP_PASSWORD=pä\n".encode("latin-1"))
+    monkeypatch.setitem(NotificationSettings.model_config, "env_file", tmp_path / ".env")
+    told = run(warehouse, "refresh", exit_code=1)
+    assert told.startswith("error: the file .env cannot be read: ")
+    assert told.count("\n") == 1
+
+
 def test_a_password_never_goes_over_a_readable_connection(monkeypatch):
     set_mail(monkeypatch, 25)
     monkeypatch.setenv("MENTOR_SMTP_USER", "u")

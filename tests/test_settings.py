@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from errors import OptionError, SettingsError
+from ingest.normalisation import title_case
 from settings import load_settings
 
 
@@ -86,6 +88,21 @@ def test_a_name_in_the_file_that_is_no_setting_is_refused_and_one_in_the_environ
     load_settings()
     (tmp_path / "settings.toml").write_text("something = 'secret'\n")
     with pytest.raises(SettingsError, match=r"^wrong setting: there is no setting something$"):
+        load_settings()
+
+
+def test_a_tier_is_named_as_loading_names_it(monkeypatch, tmp_path):
+    """`Gold-plus` of a sheet was `Gold-Plus` of an option, and no spelling of the seed was right for both."""
+    seed = tmp_path / "tier_groups.csv"
+    monkeypatch.setattr("settings.TIER_GROUPS_FILE", seed)
+    seed.write_text("tier,tier_category,tier_rank\nGold-plus,top_tier,1\nB2b,standard_tier,2\n")
+    assert load_settings(group_a="  gold-PLUS ").group_a == ["Gold-plus"]
+    assert load_settings().group_b == ["B2b"]
+    with duckdb.connect() as connection:
+        loaded = connection.execute(f"SELECT {title_case('tier')} FROM (VALUES (' gold-PLUS'), ('b2B')) AS t (tier)")
+        assert [tier for (tier,) in loaded.fetchall()] == ["Gold-plus", "B2b"]
+    seed.write_text("tier,tier_category,tier_rank\nGold-Plus,top_tier,1\nSilver,standard_tier,2\n")
+    with pytest.raises(SettingsError, match="write the tier 'Gold-Plus' as 'Gold-plus'"):
         load_settings()
 
 

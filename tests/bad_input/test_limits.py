@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
 import pytest
 
 from engines import duckdb as duckdb_engine
-from errors import SourceError, WarehouseError
+from errors import ReportError, SourceError, WarehouseError
+from ingest.mapping import read_mapping
+from ingest.sources import find_sources
+from presentation.trial import write_allocation
 from settings import PROJECT_ROOT, load_settings
 from tests.bad_input.conftest import write_good
 from tests.conftest import event, ingest
+from tests.permissions import out_of_reach
 from tests.test_answer import run
 from warehouse.loads import rejected_rows
 
@@ -76,27 +83,106 @@ def test_too_little_memory_is_one_line_and_changes_nothing(
 
 @pytest.mark.parametrize("what", ["data", "data/booking_events.json", "data/booking_events"])
 def test_no_permission_is_one_line_and_changes_nothing(good_warehouse: Path, tmp_path: Path, what: str) -> None:
-    """As another user where the tests run as root, who may read everything."""
     folder = write_good(tmp_path / "data")
     (folder / "booking_events").mkdir()
-    path = tmp_path / what
-    path.chmod(0)
     before = good_warehouse.read_bytes()
-    is_root = os.geteuid() == 0
-    for parent in tmp_path.parents if is_root else ():
-        if parent.stat().st_mode & 0o001 == 0:
-            parent.chmod(parent.stat().st_mode | 0o001)
-    tmp_path.chmod(0o711)
-    try:
-        if is_root:
-            os.seteuid(65534)
-        with pytest.raises(SourceError, match=f"{folder}.* cannot be read: Permission denied"):
-            ingest(good_warehouse, folder)
-    finally:
-        if is_root:
-            os.seteuid(0)
-        path.chmod(0o700)
+    path = tmp_path / what
+    with out_of_reach(path), pytest.raises(SourceError, match=f"{path} cannot be read: Permission denied"):
+        ingest(good_warehouse, folder)
     assert good_warehouse.read_bytes() == before
+
+
+def test_a_pattern_passes_over_no_folder_that_cannot_be_read(tmp_path: Path) -> None:
+    folder = write_good(tmp_path / "data")
+    closed = folder / "2023"
+    closed.mkdir()
+    (closed / "mentors.csv").touch()
+    mapping = tmp_path / "sources.toml"
+    mapping.write_text("[mentors]\nfiles = '**/mentor*.csv'\n")
+    with out_of_reach(closed), pytest.raises(SourceError, match=f"{closed} cannot be read: Permission denied"):
+        find_sources(folder, read_mapping(mapping))
+
+
+def command(*words: str, output: int = subprocess.PIPE, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "cli.py", *words],
+        cwd=PROJECT_ROOT,
+        env=os.environ | environment,
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+
+def test_an_answer_that_cannot_be_written_is_one_line(refreshed: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = command("--warehouse", str(refreshed), "answer", output=full.fileno())
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "error: No space left on device")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_answer_is_shown_where_there_are_fewer_characters(refreshed: Path) -> None:
+    done = command("--warehouse", str(refreshed), "answer", "--format", "markdown", PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0, done.stderr
+    assert "## The answer" in done.stdout
+
+
+def test_a_list_of_arms_that_is_cut_short_is_not_kept(tmp_path: Path) -> None:
+    """The next try was refused then, since it was there already."""
+    arms = tmp_path / "arms.csv"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+        with pytest.raises(ReportError, match=f"{arms} cannot be written: File too large"):
+            write_allocation(arms, ["a", "b"] * 10, seed=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not arms.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [("a" * 300, "File name too long"), ("w/\udcff", "there is no warehouse at ")]
+)
+def test_a_warehouse_of_an_impossible_name_is_one_line(tmp_path: Path, name: str, line: str) -> None:
+    failed = run(tmp_path / name, "status", exit_code=1)
+    assert failed.stderr.startswith("error: ")
+    assert line in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("refresh", "--data"), ("restore",)])
+def test_a_path_that_is_not_utf_8_is_told_and_logged(warehouse: Path, tmp_path: Path, logs: Path, words: tuple) -> None:
+    failed = run(warehouse, *words, f"{tmp_path}/M\udce4rz", exit_code=1)
+    assert failed.stderr.startswith("error: ")
+    assert failed.stderr.count("\n") == 1
+    (log,) = logs.glob("*/*/*.jsonl")
+    assert json.loads(log.read_text(encoding="utf-8").splitlines()[-1])["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ingest", "--timeout", "inf"),
+        ("ingest", "--timeout", "nan"),
+        ("simulate", "--users", "5", "--out", "x", "--dirt", "nan"),
+        ("answer", "--plan-test", "--difference", "nan"),
+    ],
+)
+def test_what_is_no_number_of_the_range_is_wrong_usage(warehouse: Path, words: tuple) -> None:
+    run(warehouse, *words, exit_code=2)
+
+
+def test_a_check_that_is_ended_says_so(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It left the rows it had read in a folder for temporary files."""
+
+    def ended(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    monkeypatch.setattr("ingest.check.ingest_sources", ended)
+    failed = run(warehouse, "check", exit_code=1)
+    assert failed.stderr == "error: interrupted by SIGTERM; nothing was published\n"
 
 
 @pytest.mark.parametrize(
