@@ -236,6 +236,8 @@ def _only_writer(warehouse: Path, wait_seconds: float, say: Callable[[str], None
         lock = _beside(real, ".next").with_name(f"{real.name}.lock")
         with only_writer(lock, warehouse, wait_seconds, say):
             yield real
+    except BrokenPipeError:
+        raise  # nobody reads what is said: that is not the warehouse's
     except OSError as error:
         raise WarehouseError(f"the warehouse {warehouse} cannot be written: {error.strerror or error}") from None
     except duckdb.Error as error:
