@@ -103,7 +103,9 @@ def _source(contract: Contract, table: Any, file: Path) -> SourceMapping:
     for pattern in files:
         parts = PurePath(pattern).parts
         if not parts or not pattern.isprintable() or any("**" in part and part != "**" for part in parts):
-            raise ValueError(f"{where} files = {pattern!r} is no pattern; write one such as *.csv or, below it, **/*.csv")
+            raise ValueError(
+                f"{where} files = {pattern!r} is no pattern; write one such as *.csv or, below it, **/*.csv"
+            )
         if PurePath(pattern).is_absolute() or ".." in parts:
             raise ValueError(f"{where} files = {pattern!r} leads out of the data folder; name what lies below it")
     columns = _names(file, where, "columns", table.get("columns", {}), (*contract.required, *contract.optional))

@@ -65,8 +65,8 @@ def find(settings: Settings, user_id: int) -> Proof:
         WarehouseError: there is no warehouse, nothing was loaded into it, or a run log cannot be read.
     """
     engine = engine_of(settings)
-    engine.copies(settings)
     _log_files(settings.logs)
+    engine.copies(settings)
     with engine.reading(settings) as reader:
         emails = emails_of(reader, user_id)
         places = search(reader, user_id, emails)
@@ -84,8 +84,8 @@ def forget(run: Run, user_id: int, say: Say, on_step: Say) -> Proof:
     settings = run.settings
     engine = engine_of(settings)
     # Where these are out of reach nothing is begun.
-    engine.copies(settings)
     _log_files(settings.logs, os.R_OK | os.W_OK)
+    engine.copies(settings)
     with engine.writing(settings, say, begin_publishing) as state:
         on_step("searching")
         with state.reading() as reader:

@@ -207,7 +207,7 @@ def test_a_log_that_cannot_be_read_is_told_before_anything_is_done(copy, forgott
     (year,) = forgotten.logs.iterdir()
     with out_of_reach(year):
         failed = run(copy.file, "forget", "--user", str(USER), *more, exit_code=1)
-    assert f"error: the run log {year} is out of reach (permission denied)" in failed.stderr
+    assert f"error: the run log {year if more else forgotten.logs} is out of reach" in failed.stderr
     assert digest(copy.file) == before
 
 

@@ -38,8 +38,8 @@ def standing_to_prod(reader: Reader, environment: str, planned: dict[str, str]) 
 
     SQLMesh gives an environment copies, named `TABLE__dev`, of what may not be deployed as it is: reports of another
     version of users or mentors than prod's, and facts that are planned together with one. It writes the table alone of
-    such facts, and of reports while that version is prod's, and the copy alone while prod has another version of users
-    or mentors, or of a report that a change did not break; the views of the environment stay where they are.
+    such facts, and of reports while users and mentors are of prod's version, and the copy alone while prod has another
+    one, or of a report that a change did not break; the views of the environment stay where they are.
 
     Args:
         planned: the checksums of the definitions of users and mentors that the environment was planned with.
@@ -55,7 +55,7 @@ def standing_to_prod(reader: Reader, environment: str, planned: dict[str, str]) 
     of_prod = left & set(in_prod.values())
     is_stranded = (
         any(own[fact].endswith("__dev") for fact in FACTS)
-        or (not changed and any(table == f"{in_prod.get(name)}__dev" for name, table in own.items()))
+        or (not changed and any(table.endswith("__dev") for table in own.values()))
         or bool(changed & shared)
         or left > of_prod
     )

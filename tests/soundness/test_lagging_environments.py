@@ -204,7 +204,7 @@ def test_users_of_prod_reach_an_environment_with_mentors_of_its_own_with_a_run_o
 
 
 def test_a_report_of_prod_that_dev_brings_forward_as_a_copy_waits_for_a_run_of_prod(bare, tmp_path):
-    """A change that breaks no report leaves dev with prod's, and its run with a copy: it said to make it anew, in vain."""
+    """A change that breaks no report leaves dev with prod's, and its run with a copy: making it anew was in vain."""
     bare.root = edited_models(tmp_path / "plain")
     bare.ingest(came_back(range(1, 3)))
     bare.plan()
@@ -216,6 +216,24 @@ def test_a_report_of_prod_that_dev_brings_forward_as_a_copy_waits_for_a_run_of_p
     assert answer(bare.file, "--env", "dev")["warnings"][0] == f"{told}python cli.py transform --env prod"
     bare.run("prod")
     bare.run("dev")
+    assert not bare.environment("dev").is_behind
+    assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (3, 3)
+
+
+def test_an_environment_that_took_its_own_mentors_back_says_that_it_has_to_be_made_anew(bare, tmp_path):
+    """Its reports stay the copies that they were, and runs bring forward the tables: it said to run it, for ever."""
+    bare.root = edited_models(tmp_path / "plain")
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    for name, edits in (("both", (ONE_COLUMN_MORE, ALL_GOLD)), ("column", (ONE_COLUMN_MORE,))):
+        bare.root = edited_models(tmp_path / name, *edits)
+        bare.plan("dev")
+    bare.ingest(came_back(range(1, 4)))
+    bare.run("dev")
+    told = answer(bare.file, "--env", "dev")["warnings"][0]
+    assert told.endswith("to catch up run: sqlmesh invalidate dev, then sqlmesh plan dev")
+    bare.invalidate("dev")
+    bare.plan("dev")
     assert not bare.environment("dev").is_behind
     assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (3, 3)
 
