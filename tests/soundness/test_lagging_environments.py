@@ -188,19 +188,22 @@ def test_an_environment_made_anew_beside_a_prod_of_other_mentors_is_brought_up_t
     assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (5, 0)
 
 
-def test_users_of_prod_reach_an_environment_with_mentors_of_its_own_with_a_run_of_prod(planned, tmp_path):
+def test_users_of_prod_reach_an_environment_with_mentors_of_its_own_with_a_run_of_prod(bare, tmp_path):
     """It said to run dev, which brings forward its mentors alone, for ever."""
-    planned.root = edited_models(tmp_path / "edited", ALL_GOLD)
-    planned.plan("dev")
+    bare.root = edited_models(tmp_path / "plain")
+    bare.ingest(came_back(range(1, 3)))
+    bare.plan()
+    bare.root = edited_models(tmp_path / "edited", ALL_GOLD)
+    bare.plan("dev")
     sheet = [("M-1", "Bronze", "200", ""), DEFAULT_SHEET[1]]
-    planned.ingest(came_back(range(1, 4)), sheet=sheet, export=[(1, "8", "2023-01-01", "churned", "")])
-    planned.run("dev")
+    bare.ingest(came_back(range(1, 4)), sheet=sheet, export=[(1, "8", "2023-01-01", "churned", "")])
+    bare.run("dev")
     told = "dev is behind by 1 load with 0 events; to catch up run: python cli.py transform --env prod"
-    assert answer(planned.file, "--env", "dev")["warnings"][0] == told
-    planned.run("prod")
-    planned.run("dev")
-    assert not planned.environment("dev").is_behind
-    assert users_of(answer(planned.file, "--env", "dev"), "Bronze") == (3, 3)
+    assert answer(bare.file, "--env", "dev")["warnings"][0] == told
+    bare.run("prod")
+    bare.run("dev")
+    assert not bare.environment("dev").is_behind
+    assert users_of(answer(bare.file, "--env", "dev"), "Bronze") == (3, 3)
 
 
 def test_a_report_of_prod_that_dev_brings_forward_as_a_copy_waits_for_a_run_of_prod(bare, tmp_path):
