@@ -219,6 +219,9 @@ class Warehouse:
 def edited_models(folder: Path, *edits: tuple[str, ...]) -> Path:
     """The files that SQLMesh reads, in a folder of their own, with edits.
 
+    Beside the project's own root a copy without edits may be another version: SQLMesh keeps macros as code or as an
+    import, by what the process has loaded before. What must be the same in two environments comes from copies alone.
+
     Args:
         edits: each a file, then texts that are found there once, each followed by the text in its place.
     """
