@@ -59,7 +59,8 @@ class _OneLineErrors(click.Group):
         except (OSError, UnicodeError) as error:  # below what commands say of single files
             name = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
             click.echo(f"error: {name}{getattr(error, 'strerror', None) or error}", err=True)
-            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 – what could not be printed is not tried again
+            # What could not be printed is not tried again when the process ends.
+            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
             context.exit(1)
 
 

@@ -344,9 +344,10 @@ def _matches(data: Path, pattern: str) -> list[Path]:
         SourceError: a folder cannot be read, which `glob` would pass over in silence.
     """
     if len(PurePath(pattern).parts) > 1:
-        for folder in data.rglob("*"):
-            if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
-                raise SourceError(f"{folder} cannot be read: Permission denied")
+        for parent, folders, _ in os.walk(data):
+            for folder in (Path(parent, name) for name in folders):
+                if not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
+                    raise SourceError(f"{folder} cannot be read: Permission denied")
     return [path for path in data.glob(pattern) if not path.is_dir()]
 
 

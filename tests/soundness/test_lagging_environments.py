@@ -164,14 +164,22 @@ def test_an_environment_with_facts_and_mentors_of_its_own_says_that_it_has_to_be
     assert planned.facts("dev") == planned.expected_facts(planned.settings)
 
 
-def test_an_environment_made_anew_beside_a_prod_of_other_mentors_is_brought_up_to_date_by_its_run(bare, tmp_path):
-    """A plan takes copies of reports that a former dev left for as new as prod, and the copies passed for ones that no
-    run brings forward: it said to make it anew, for ever."""
-    plain, edited = edited_models(tmp_path / "plain"), edited_models(tmp_path / "edited", ALL_GOLD)
-    bare.root = plain
+@pytest.fixture
+def bare_of_copy(bare, tmp_path):
+    """Two users who came back to M-1, planned from a copy of the models, so that edited copies are beside the same."""
+    bare.root = edited_models(tmp_path / "plain")
     bare.ingest(came_back(range(1, 3)))
     bare.plan()
-    bare.root, bare.changes = edited, {"reschedule_hours": 3}
+    return bare
+
+
+def test_an_environment_made_anew_beside_a_prod_of_other_mentors_is_brought_up_to_date_by_its_run(
+    bare_of_copy, tmp_path
+):
+    """A plan takes copies of reports that a former dev left for as new as prod, and the copies passed for ones that no
+    run brings forward: it said to make it anew, for ever."""
+    bare, plain = bare_of_copy, bare_of_copy.root
+    bare.root, bare.changes = edited_models(tmp_path / "edited", ALL_GOLD), {"reschedule_hours": 3}
     bare.plan("dev")
     bare.ingest(came_back(range(1, 4)))
     bare.run()
@@ -188,11 +196,9 @@ def test_an_environment_made_anew_beside_a_prod_of_other_mentors_is_brought_up_t
     assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (5, 0)
 
 
-def test_users_of_prod_reach_an_environment_with_mentors_of_its_own_with_a_run_of_prod(bare, tmp_path):
+def test_users_of_prod_reach_an_environment_with_mentors_of_its_own_with_a_run_of_prod(bare_of_copy, tmp_path):
     """It said to run dev, which brings forward its mentors alone, for ever."""
-    bare.root = edited_models(tmp_path / "plain")
-    bare.ingest(came_back(range(1, 3)))
-    bare.plan()
+    bare = bare_of_copy
     bare.root = edited_models(tmp_path / "edited", ALL_GOLD)
     bare.plan("dev")
     sheet = [("M-1", "Bronze", "200", ""), DEFAULT_SHEET[1]]
@@ -206,11 +212,9 @@ def test_users_of_prod_reach_an_environment_with_mentors_of_its_own_with_a_run_o
     assert users_of(answer(bare.file, "--env", "dev"), "Bronze") == (3, 3)
 
 
-def test_a_report_of_prod_that_dev_brings_forward_as_a_copy_waits_for_a_run_of_prod(bare, tmp_path):
+def test_a_report_of_prod_that_dev_brings_forward_as_a_copy_waits_for_a_run_of_prod(bare_of_copy, tmp_path):
     """A change that breaks no report leaves dev with prod's, and its run with a copy: making it anew was in vain."""
-    bare.root = edited_models(tmp_path / "plain")
-    bare.ingest(came_back(range(1, 3)))
-    bare.plan()
+    bare = bare_of_copy
     bare.root = edited_models(tmp_path / "edited", ONE_COLUMN_MORE)
     bare.plan("dev")
     bare.ingest(came_back(range(1, 4)))
@@ -223,11 +227,9 @@ def test_a_report_of_prod_that_dev_brings_forward_as_a_copy_waits_for_a_run_of_p
     assert users_of(answer(bare.file, "--env", "dev"), "Gold") == (3, 3)
 
 
-def test_an_environment_that_took_its_own_mentors_back_says_that_it_has_to_be_made_anew(bare, tmp_path):
+def test_an_environment_that_took_its_own_mentors_back_says_that_it_has_to_be_made_anew(bare_of_copy, tmp_path):
     """Its reports stay the copies that they were, and runs bring forward the tables: it said to run it, for ever."""
-    bare.root = edited_models(tmp_path / "plain")
-    bare.ingest(came_back(range(1, 3)))
-    bare.plan()
+    bare = bare_of_copy
     for name, edits in (("both", (ONE_COLUMN_MORE, ALL_GOLD)), ("column", (ONE_COLUMN_MORE,))):
         bare.root = edited_models(tmp_path / name, *edits)
         bare.plan("dev")
