@@ -7,9 +7,11 @@ import os
 import random
 import shutil
 import tempfile
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import accumulate, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from typing import Any
 import polars as pl
 
 from settings import PROJECT_ROOT
-from simulation.population import FIRST_USER, Scenario, simulate
+from simulation.population import FIRST_USER, Scenario
 from simulation.sample import sample
+from simulation.writing import write_scenario
 
 LATE_SHARE = 0.1
 SHARES = (0.001, 0.01, 0.1)
@@ -68,12 +71,12 @@ def write(users: int, dirt: float, data: Path) -> None:
     if not users:
         sample().write(data)
     else:
-        simulate(Scenario(users, dirt=dirt)).write(data, "jsonl")
+        write_scenario(Scenario(users, dirt=dirt), data, "jsonl")
 
 
 def write_days(users: int, data: Path, days: int) -> None:
     """Write deliveries, the first with all history."""
-    simulate(Scenario(users)).write(data, "jsonl", days)
+    write_scenario(Scenario(users), data, "jsonl", days)
 
 
 def split(data: Path, folder: Path) -> list[tuple[Path, int]]:
@@ -82,26 +85,27 @@ def split(data: Path, folder: Path) -> list[tuple[Path, int]]:
     The first has all but the last events, the others have these in `SHARES`; a tenth of each comes late.
     """
     draw = random.Random(1)
-    lines = (data / "booking_events.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    on_time = [round(len(lines) * share * (1 - LATE_SHARE)) for share in SHARES]
-    late = [round(len(lines) * share * LATE_SHARE) for share in SHARES]
-    end = len(lines) - sum(on_time)
-    week = max(len(lines) * 7 // 365, sum(late))
-    held_back = draw.sample(range(max(0, end - week), end), sum(late))
-    deliveries = [sorted(set(range(end)) - set(held_back))]
-    for fresh, old in zip(on_time, late, strict=True):
-        deliveries.append(sorted(held_back[:old]) + list(range(end, end + fresh)))
-        held_back, end = held_back[old:], end + fresh
-    folders = []
-    for number, rows in enumerate(deliveries):
-        delivery = folder / f"delivery_{number}"
+    events = events_in(data)
+    on_time = [round(events * share * (1 - LATE_SHARE)) for share in SHARES]
+    late = [round(events * share * LATE_SHARE) for share in SHARES]
+    end = events - sum(on_time)
+    week = max(events * 7 // 365, sum(late))
+    held_back = iter(draw.sample(range(max(0, end - week), end), sum(late)))
+    comes_late = {row: number for number, count in enumerate(late, start=1) for row in islice(held_back, count)}
+    starts = list(accumulate(on_time, initial=end))
+    folders = [folder / f"delivery_{number}" for number in range(len(starts))]
+    counts = [0] * len(folders)
+    for number, delivery in enumerate(folders):
         delivery.mkdir()
-        with (delivery / "booking_events.jsonl").open("w", encoding="utf-8") as file:
-            file.writelines(lines[row] for row in rows)
         shutil.copy(data / "mentor_tiers.csv", delivery)
         write_users(data, delivery, number)
-        folders.append((delivery, len(rows)))
-    return folders
+    with ExitStack() as stack:
+        files = [stack.enter_context((delivery / "booking_events.jsonl").open("wb")) for delivery in folders]
+        for row, line in enumerate(stack.enter_context((data / "booking_events.jsonl").open("rb"))):
+            number = comes_late.get(row) or bisect_right(starts, row)
+            files[number].write(line)
+            counts[number] += 1
+    return list(zip(folders, counts, strict=True))
 
 
 def write_users(data: Path, folder: Path, number: int) -> None:

@@ -101,9 +101,10 @@ def simulate_command(
             sample(seed).write(out)
             click.echo(f"wrote the sample data to {out}", err=True)
             return
-        from simulation.population import REBOOKING_RATES, Scenario, simulate
+        from simulation.population import REBOOKING_RATES, Scenario
+        from simulation.writing import write_scenario
 
         rates = REBOOKING_RATES | rebooking_rates
-        population = simulate(Scenario(users, seed, rates, dirt, property_share, optional_events))
-        population.write(out, events_format, days, late_share)
-    click.echo(f"wrote {users:,} users and {population.events.height:,} events to {out}", err=True)
+        scenario = Scenario(users, seed, rates, dirt, property_share, optional_events)
+        events = write_scenario(scenario, out, events_format, days, late_share)
+    click.echo(f"wrote {users:,} users and {events:,} events to {out}", err=True)

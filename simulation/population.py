@@ -1,14 +1,13 @@
 """Synthetic data folders of any size, with the dirt of real ones and an effect that can be set by tier.
 
-Every column is drawn as a whole with one seeded NumPy generator, so that a million users take
+Every column of a block of users is drawn as a whole with one seeded NumPy generator, so that a million users take
 seconds and the same seed gives the same files.
 """
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import polars as pl
 
 from ingest.event_catalogue import EVENT_TYPES
 from ingest.source_files import EVENTS_NAME, MENTORS_FILE, USERS_FILE
+from simulation.data_folder import write_events
 from simulation.optional_events import json_line, optional_events
 from simulation.properties import PROPERTIES, Properties, json_members
 from simulation.sample import HOURLY_RATE, MENTORS
@@ -103,14 +103,19 @@ class Population:
         Args:
             days: write folders `day_001`, `day_002`, … instead, as `by_day` divides the rows.
         """
-        if days is not None:
-            for number, day in enumerate(self.by_day(days, late_share), start=1):
-                day.write(folder / f"day_{number:03}", events_format)
+        for name, delivery in self.deliveries(days, late_share):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            delivery.users.drop("fate").write_csv(folder / name / USERS_FILE)
+            delivery.mentors.drop("fate").write_csv(folder / name / MENTORS_FILE)
+            write_events([delivery.events["line"]], folder / name / f"{EVENTS_NAME}.{events_format}")
+
+    def deliveries(self, days: int | None, late_share: float) -> Iterator[tuple[str, Population]]:
+        """What is written, by the name of its folder below the one that is written to: all in that, or a day each."""
+        if days is None:
+            yield "", self
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        self.users.drop("fate").write_csv(folder / USERS_FILE)
-        self.mentors.drop("fate").write_csv(folder / MENTORS_FILE)
-        _write_events(self.events["line"], folder / f"{EVENTS_NAME}.{events_format}")
+        for number, day in enumerate(self.by_day(days, late_share), start=1):
+            yield f"day_{number:03}", day
 
     def by_day(self, days: int, late_share: float = 0.01) -> Iterator[Population]:
         """The same population as it arrives: the first day brings all history, each later one a day.
@@ -143,16 +148,47 @@ class Population:
             yield Population(users, mentors, events.filter(pl.col("arrival") == number))
 
 
+@dataclass(frozen=True)
+class _Numbers:
+    """How a block of users and their events are numbered: from which `user_id` and which number of an `event_id`.
+
+    `strangers` is what an id has beside it that makes it one that the export does not know.
+    """
+
+    first_user: int
+    first_event: int
+    strangers: int
+
+
 def simulate(scenario: Scenario) -> Population:
     """Draw a population: users who come back or not, their bookings and sessions, and the dirt."""
+    (population,) = blocks(scenario, scenario.users)
+    return population
+
+
+def blocks(scenario: Scenario, size: int) -> Iterator[Population]:
+    """Draw a population so many users at a time, each with the events of its own users and the sheet of all mentors."""
     random = np.random.default_rng(scenario.seed)
-    mentors, tier_of_mentor = _mentors(scenario, random)
-    visits = _visits(scenario, random, tier_of_mentor)
-    events = _with_dirt(_events(scenario, random, visits), scenario, random, mentors.height)
-    users = _users(scenario, random)
-    if scenario.optional_events:
-        events = _with_optional_events(events, scenario, users, visits, tier_of_mentor)
-    return Population(users, _dirty_mentors(mentors, scenario), events)
+    sheet, tier_of_mentor = _mentors(scenario, random)
+    mentors = _dirty_mentors(sheet, scenario)
+    first_event = 0
+    for number, first in enumerate(range(0, scenario.users, size)):
+        block = replace(scenario, users=min(size, scenario.users - first))
+        if number:
+            seed = int(np.random.SeedSequence([scenario.seed, 3, number]).generate_state(1)[0])
+            block, random = replace(block, seed=seed), np.random.default_rng(seed)
+        numbers = _Numbers(FIRST_USER + first, first_event, strangers=10 * (scenario.users + FIRST_USER))
+        visits = _visits(block, random, tier_of_mentor)
+        events = _with_dirt(_events(block, random, visits), block, random, sheet.height, numbers)
+        users = _users(block, random, numbers.first_user)
+        if block.optional_events:
+            events = _with_optional_events(events, block, users, visits, tier_of_mentor, numbers)
+        yield Population(users, mentors, events)
+        first_event = _next_event(events, numbers)
+
+
+def _next_event(events: pl.DataFrame, numbers: _Numbers) -> int:
+    return int(events["event_id"].max()) + 1 if events.height else numbers.first_event  # type: ignore[arg-type]
 
 
 def _mentors(scenario: Scenario, random: np.random.Generator) -> tuple[pl.DataFrame, np.ndarray]:
@@ -253,16 +289,19 @@ def _events(scenario: Scenario, random: np.random.Generator, visits: pl.DataFram
     return properties.kept_by(events, scenario.property_share)
 
 
-def _with_dirt(events: pl.DataFrame, scenario: Scenario, random: np.random.Generator, mentors: int) -> pl.DataFrame:
+def _with_dirt(
+    events: pl.DataFrame, scenario: Scenario, random: np.random.Generator, mentors: int, numbers: _Numbers
+) -> pl.DataFrame:
     """`event_id`, `line`, `occurred_at`, `fate` of every event, in the order of their times."""
-    dirt, size = scenario.dirt, events.height
-    user = events["user"].to_numpy() + FIRST_USER
+    dirt, size, start = scenario.dirt, events.height, numbers.first_event
+    place = events["user"].to_numpy()
+    user = place + numbers.first_user
     if dirt:
         is_unknown = random.random(scenario.users) < _UNKNOWN_USER_RATE
-        user = np.where(is_unknown[user - FIRST_USER], user + 10 * (scenario.users + FIRST_USER), user)
+        user = np.where(is_unknown[place], user + numbers.strangers, user)
     events = pl.DataFrame(
         {
-            "event_id": np.arange(size),
+            "event_id": np.arange(start, start + size),
             "user": user,
             "mentor": events["mentor"] + 1,
             "seconds": events["seconds"],
@@ -278,12 +317,12 @@ def _with_dirt(events: pl.DataFrame, scenario: Scenario, random: np.random.Gener
     def new_ids(rows: pl.DataFrame, start: int) -> pl.DataFrame:
         return rows.with_columns(event_id=pl.int_range(start, start + rows.height, dtype=pl.Int64))
 
-    double_fired = new_ids(some(dirt), size)
-    strangers = new_ids(some(dirt / 10), 2 * size).with_columns(mentor=pl.lit(10 * mentors, dtype=pl.Int64))
+    double_fired = new_ids(some(dirt), start + size)
+    strangers = new_ids(some(dirt / 10), start + 2 * size).with_columns(mentor=pl.lit(10 * mentors, dtype=pl.Int64))
     copies = some(dirt).with_columns(fate=pl.lit("duplicate"))
     # Another mentor under a known id, and rows that lack something; both are rejected.
     conflicts = some(dirt / 5).with_columns(mentor=pl.col("mentor") + mentors, fate=pl.lit("rejected"))
-    broken = new_ids(some(dirt / 5), 3 * size).with_columns(fate=pl.lit("rejected"))
+    broken = new_ids(some(dirt / 5), start + 3 * size).with_columns(fate=pl.lit("rejected"))
     kinds = [events, double_fired, strangers, copies, conflicts, broken]
     rows = pl.concat(
         part.with_columns(kind=pl.lit(number, dtype=pl.Int8)) for number, part in enumerate(kinds)
@@ -305,17 +344,18 @@ def _with_optional_events(
     users: pl.DataFrame,
     visits: pl.DataFrame,
     tier_of_mentor: np.ndarray,
+    numbers: _Numbers,
 ) -> pl.DataFrame:
     """The events with the optional ones among them, of users whom the export knows; shaped as by `_with_dirt`."""
     signup_date = users["signup_date"].head(scenario.users).str.to_datetime("%Y-%m-%d")
     signups = (signup_date - FIRST_DAY).dt.total_seconds().to_numpy()
     optional = optional_events(scenario.seed, scenario.dirt, signups, visits, tier_of_mentor)
     optional = optional.filter(pl.col("at") < HISTORY_DAYS * _DAY)
-    start = int(events["event_id"].max() or 0) + 1 if events.height else 0
+    start = _next_event(events, numbers)
     optional = optional.with_columns(event_id=pl.int_range(start, start + optional.height, dtype=pl.Int64))
     rows = optional.select(
         event_id="event_id",
-        line=json_line(FIRST_DAY, FIRST_USER),
+        line=json_line(FIRST_DAY, numbers.first_user),
         occurred_at=pl.lit(FIRST_DAY) + pl.duration(seconds="at"),
         fate="fate",
     )
@@ -367,14 +407,15 @@ def _spelt(text: pl.Expr, otherwise: pl.Expr, capitals: bool = False) -> pl.Expr
     return pl.when(otherwise).then(pl.concat_str(pl.lit(" "), other, pl.lit(" "))).otherwise(text)
 
 
-def _users(scenario: Scenario, random: np.random.Generator) -> pl.DataFrame:
+def _users(scenario: Scenario, random: np.random.Generator, first_user: int) -> pl.DataFrame:
     """The users export: every user signed up before the history began or in its first days."""
     count, dirt = scenario.users, scenario.dirt
-    company = random.integers(1, max(2, count // USERS_PER_COMPANY), count)
+    companies_before = (first_user - FIRST_USER) // USERS_PER_COMPANY
+    company = companies_before + random.integers(1, max(2, count // USERS_PER_COMPANY), count)
     days_before = random.integers(0, 300, count)
     rows = pl.DataFrame(
         {
-            "user_id": np.arange(FIRST_USER, FIRST_USER + count),
+            "user_id": np.arange(first_user, first_user + count),
             "company_id": company,
             "signup_date": pl.Series([FIRST_DAY]).new_from_index(0, count),
             "status": np.where(random.random(count) < 0.12, "churned", "active"),
@@ -415,13 +456,3 @@ def _dirty_mentors(mentors: pl.DataFrame, scenario: Scenario) -> pl.DataFrame:
     repeated = rows.head(1).with_columns(fate=pl.lit("duplicate"))
     broken = rows.head(1).with_columns(mentor_id=pl.lit(""), fate=pl.lit("rejected"))
     return pl.concat([rows, repeated, broken])
-
-
-def _write_events(lines: pl.Series, path: Path) -> None:
-    if path.suffix == ".json":
-        ends = pl.Series([","]).new_from_index(0, len(lines)).scatter(len(lines) - 1, "\n]") if len(lines) else []
-        lines = pl.select(pl.concat_str(lines, ends)).to_series() if len(lines) else pl.Series(["]"])
-    with gzip.open(path, "wb", compresslevel=1) if path.suffix == ".gz" else path.open("wb") as file:
-        if path.suffix == ".json":
-            file.write(b"[\n")
-        pl.DataFrame({"line": lines}).write_csv(file, include_header=False, quote_style="never")

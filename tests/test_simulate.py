@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import filecmp
+import gzip
 import json
-from datetime import timedelta
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
+from itertools import chain, pairwise
 from pathlib import Path
 
 import duckdb
@@ -15,7 +16,9 @@ from click.testing import CliRunner
 
 from analysis.metrics.classes import OPTIONAL_EVENTS
 from cli import cli
-from simulation.population import Scenario, simulate
+from simulation import writing
+from simulation.data_folder import write_events
+from simulation.population import Scenario, blocks, simulate
 from simulation.properties import PROPERTIES, REASONS
 from tests.conftest import ingest
 from tests.test_answer import answer, run
@@ -116,6 +119,53 @@ def test_days_add_up_to_the_whole(tmp_path, warehouse):
     assert names == [f"day_{number:03}" for number in range(1, 10)]
     loaded = sum(counts(warehouse, folder / name)["booking_events"]["loaded"] for name in names)
     assert loaded == population.fates()["booking_events"]["loaded"]
+
+
+@pytest.mark.parametrize("users_at_once", [1000, 300])
+def test_days_that_are_written_a_block_of_users_at_a_time_add_up_to_the_whole(monkeypatch, tmp_path, users_at_once):
+    """Written at once, ten million users took more memory than a machine has."""
+    monkeypatch.setattr(writing, "USERS_AT_ONCE", users_at_once)
+    scenario = Scenario(1000, dirt=0.05, optional_events=True)
+    options = ["--users", "1000", "--dirt", "0.05", "--optional-events"]
+    whole = simulated(tmp_path / "whole", *options)
+    days = simulated(tmp_path / "days", *options, "--days", "5", "--late-share", "0.2")
+    drawn = list(blocks(scenario, users_at_once))
+    assert len(drawn) == -(-1000 // users_at_once)
+    expected = {
+        name: {fate: sum(block.fates()[name][fate] for block in drawn) for fate in fates}
+        for name, fates in drawn[0].fates().items()
+        if name != "mentors"
+    }
+    # Each copy comes after what it repeats, and no id is another block's.
+    found = counts(tmp_path / "whole.duckdb", whole)
+    assert found.pop("mentors") == drawn[0].fates()["mentors"]
+    assert found == expected
+    events = json.loads((whole / "booking_events.json").read_text())
+    moments = [moment(row["timestamp"]) for row in events if row["timestamp"] != "yesterday"]
+    assert moments == sorted(moments)
+    names = [path.name for path in sorted(days.iterdir())]
+    assert names == [f"day_{number:03}" for number in range(1, 6)]
+    of_days = [json.loads((days / name / "booking_events.json").read_text()) for name in names]
+    assert all(of_days)
+    assert sorted(map(json.dumps, chain(*of_days))) == sorted(map(json.dumps, events))
+    exports = {(days / name / "users_db_export.csv").read_text().count("\n") for name in names}
+    assert exports == {1 + expected["users"]["read"]}
+
+
+def moment(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("events_format", ["json", "jsonl", "jsonl.gz"])
+@pytest.mark.parametrize("slices", [[], [[]], [["{}"]], [[], ["{}", '{"a": 1}'], [], ["{}"]]])
+def test_events_are_written_a_slice_at_a_time(tmp_path, events_format, slices):
+    path = tmp_path / f"events.{events_format}"
+    write_events((pl.Series(lines, dtype=pl.String) for lines in slices), path)
+    text = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode()
+    events = [json.loads(line) for line in chain(*slices)]
+    assert (json.loads(text) if events_format == "json" else list(map(json.loads, text.splitlines()))) == events
+    assert text.endswith("\n") or not text
 
 
 def test_the_effect_is_the_one_that_was_set(tmp_path, warehouse):
