@@ -9,6 +9,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -152,15 +153,18 @@ def inspect_file(path: Path) -> SourceFile:
     is_gzip = path.suffix == ".gz"
     try:
         status = _regular(path)
-        with path.open("rb") as raw:
+        # Half of the time is the checksum's, which another thread works out beside the rest.
+        with path.open("rb") as raw, ThreadPoolExecutor(1) as hashing:
             if is_gzip:
                 while chunk := raw.read(_CHUNK_BYTES):
                     digest.update(chunk)
                 raw.seek(0)
             with gzip.open(raw) if is_gzip else raw as content:
+                hashed = hashing.submit(digest.update, b"")
                 while chunk := content.read(_CHUNK_BYTES):
                     if not is_gzip:
-                        digest.update(chunk)
+                        hashed.result()
+                        hashed = hashing.submit(digest.update, chunk)
                     text = decoder.decode(chunk)
                     if has_lines:
                         lines.add(text)

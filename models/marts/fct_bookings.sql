@@ -116,54 +116,83 @@ WITH affected_pairs AS (
     last_event_at,
     load_id
   FROM bookings
-), carried AS (
-  /* What events carry of the tracking plan; a value that cannot be read counts as missing. */
+), requested_durations AS (
   SELECT
     events.user_id,
     events.mentor_id,
-    events.event_type,
     events.occurred_at,
     events.event_id,
-    @utc_timestamp(events.confirmed_start_time) AS agreed_start_at,
-    LOWER(events.cancelled_by) AS cancelled_by,
-    LOWER(events.cancellation_reason) AS cancellation_reason,
     CASE
       WHEN REGEXP_MATCHES(events.requested_duration_minutes, '^[0-9]{1,6}([.][0-9]+)?$')
       THEN NULLIF(REGEXP_REPLACE(events.requested_duration_minutes, '[.][0-9]+$', '')::BIGINT, 0)
-    END AS requested_duration_minutes
+    END AS minutes
   FROM staging.stg_events AS events
   INNER JOIN affected_pairs
     ON events.user_id = affected_pairs.user_id
     AND events.mentor_id = affected_pairs.mentor_id
   WHERE
-    NOT events.confirmed_start_time IS NULL
-    OR NOT events.cancelled_by IS NULL
-    OR NOT events.cancellation_reason IS NULL
-    OR NOT events.requested_duration_minutes IS NULL
-), properties AS (
-  /* Of events of one pair, type and instant the value of the smallest event_id that carries one stands. */
+    events.event_type = 'booking_requested'
+    AND NOT events.requested_duration_minutes IS NULL
+), requests AS (
+  /* Of events of one pair, type and instant the value of the smallest event_id that carries one stands; what cannot be
+  read is none. */
   SELECT DISTINCT
     user_id,
     mentor_id,
-    event_type,
     occurred_at,
-    FIRST_VALUE(agreed_start_at) OVER (
-      PARTITION BY user_id, mentor_id, event_type, occurred_at
-      ORDER BY agreed_start_at IS NULL, @in_byte_order(event_id)
-    ) AS agreed_start_at,
-    FIRST_VALUE(cancelled_by) OVER (
-      PARTITION BY user_id, mentor_id, event_type, occurred_at
-      ORDER BY cancelled_by IS NULL, @in_byte_order(event_id)
+    FIRST_VALUE(minutes) OVER (PARTITION BY user_id, mentor_id, occurred_at ORDER BY @in_byte_order(event_id)) AS requested_duration_minutes
+  FROM requested_durations
+  WHERE
+    NOT minutes IS NULL
+), agreed_starts AS (
+  SELECT
+    events.user_id,
+    events.mentor_id,
+    events.occurred_at,
+    events.event_id,
+    @utc_timestamp(events.confirmed_start_time) AS agreed_start_at
+  FROM staging.stg_events AS events
+  INNER JOIN affected_pairs
+    ON events.user_id = affected_pairs.user_id
+    AND events.mentor_id = affected_pairs.mentor_id
+  WHERE
+    events.event_type = 'booking_confirmed'
+    AND NOT events.confirmed_start_time IS NULL
+), confirmations AS (
+  SELECT DISTINCT
+    user_id,
+    mentor_id,
+    occurred_at,
+    FIRST_VALUE(agreed_start_at) OVER (PARTITION BY user_id, mentor_id, occurred_at ORDER BY @in_byte_order(event_id)) AS agreed_start_at
+  FROM agreed_starts
+  WHERE
+    NOT agreed_start_at IS NULL
+), cancellations AS (
+  SELECT DISTINCT
+    events.user_id,
+    events.mentor_id,
+    events.occurred_at,
+    LOWER(
+      FIRST_VALUE(events.cancelled_by) OVER (
+        PARTITION BY events.user_id, events.mentor_id, events.occurred_at
+        ORDER BY events.cancelled_by IS NULL, @in_byte_order(events.event_id)
+      )
     ) AS cancelled_by,
-    FIRST_VALUE(cancellation_reason) OVER (
-      PARTITION BY user_id, mentor_id, event_type, occurred_at
-      ORDER BY cancellation_reason IS NULL, @in_byte_order(event_id)
-    ) AS cancellation_reason,
-    FIRST_VALUE(requested_duration_minutes) OVER (
-      PARTITION BY user_id, mentor_id, event_type, occurred_at
-      ORDER BY requested_duration_minutes IS NULL, @in_byte_order(event_id)
-    ) AS requested_duration_minutes
-  FROM carried
+    LOWER(
+      FIRST_VALUE(events.cancellation_reason) OVER (
+        PARTITION BY events.user_id, events.mentor_id, events.occurred_at
+        ORDER BY events.cancellation_reason IS NULL, @in_byte_order(events.event_id)
+      )
+    ) AS cancellation_reason
+  FROM staging.stg_events AS events
+  INNER JOIN affected_pairs
+    ON events.user_id = affected_pairs.user_id
+    AND events.mentor_id = affected_pairs.mentor_id
+  WHERE
+    events.event_type = 'booking_cancelled'
+    AND (
+      NOT events.cancelled_by IS NULL OR NOT events.cancellation_reason IS NULL
+    )
 )
 SELECT
   @sha256_key(outcomes.user_id, outcomes.mentor_id, outcomes.requested_at)::TEXT AS booking_id,
@@ -204,19 +233,16 @@ SELECT
   outcomes.last_event_at::TIMESTAMP AS last_event_at,
   outcomes.load_id::BIGINT AS load_id
 FROM outcomes
-LEFT JOIN properties AS requests
-  ON requests.event_type = 'booking_requested'
-  AND outcomes.user_id = requests.user_id
+LEFT JOIN requests
+  ON outcomes.user_id = requests.user_id
   AND outcomes.mentor_id = requests.mentor_id
   AND outcomes.requested_at = requests.occurred_at
-LEFT JOIN properties AS confirmations
-  ON confirmations.event_type = 'booking_confirmed'
-  AND outcomes.user_id = confirmations.user_id
+LEFT JOIN confirmations
+  ON outcomes.user_id = confirmations.user_id
   AND outcomes.mentor_id = confirmations.mentor_id
   AND outcomes.confirmed_at = confirmations.occurred_at
-LEFT JOIN properties AS cancellations
-  ON cancellations.event_type = 'booking_cancelled'
-  AND outcomes.user_id = cancellations.user_id
+LEFT JOIN cancellations
+  ON outcomes.user_id = cancellations.user_id
   AND outcomes.mentor_id = cancellations.mentor_id
   AND outcomes.cancelled_at = cancellations.occurred_at;
 
