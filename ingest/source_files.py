@@ -9,7 +9,6 @@ import os
 import stat
 import zlib
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -153,18 +152,15 @@ def inspect_file(path: Path) -> SourceFile:
     is_gzip = path.suffix == ".gz"
     try:
         status = _regular(path)
-        # Half of the time is the checksum's, which another thread works out beside the rest.
-        with path.open("rb") as raw, ThreadPoolExecutor(1) as hashing:
+        with path.open("rb") as raw:
             if is_gzip:
                 while chunk := raw.read(_CHUNK_BYTES):
                     digest.update(chunk)
                 raw.seek(0)
             with gzip.open(raw) if is_gzip else raw as content:
-                hashed = hashing.submit(digest.update, b"")
                 while chunk := content.read(_CHUNK_BYTES):
                     if not is_gzip:
-                        hashed.result()
-                        hashed = hashing.submit(digest.update, chunk)
+                        digest.update(chunk)
                     text = decoder.decode(chunk)
                     if has_lines:
                         lines.add(text)
