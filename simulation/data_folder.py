@@ -35,9 +35,9 @@ def write_events(slices: Iterable[pl.Series], path: Path) -> None:
     """Write a file of events, each a text of JSON, a slice at a time: an array where it ends in `.json`, or lines."""
     is_array = path.suffix == ".json"
     # What ends an event is written before the next: none follows the last of an array.
-    between, end = (b",\n", b"\n]\n") if is_array else (b"\n", b"\n")
+    before, between = (b"\n", b",\n") if is_array else (b"", b"\n")
     with gzip.open(path, "wb", compresslevel=1) if path.suffix == ".gz" else path.open("wb") as file:
-        before = b"[\n" if is_array else b""
+        file.write(b"[" if is_array else b"")
         for lines in slices:
             if lines.is_empty():
                 continue
@@ -47,10 +47,7 @@ def write_events(slices: Iterable[pl.Series], path: Path) -> None:
             )
             file.write(lines[-1].encode())
             before = between
-        if before == between:
-            file.write(end)
-        elif is_array:
-            file.write(b"[\n]\n")
+        file.write(b"\n]\n" if is_array else before)
 
 
 def _write_csv(path: Path, rows: list[dict]) -> None:

@@ -293,7 +293,7 @@ def _with_dirt(
     events: pl.DataFrame, scenario: Scenario, random: np.random.Generator, mentors: int, numbers: _Numbers
 ) -> pl.DataFrame:
     """`event_id`, `line`, `occurred_at`, `fate` of every event, in the order of their times."""
-    dirt, size, start = scenario.dirt, events.height, numbers.first_event
+    dirt, size, first = scenario.dirt, events.height, numbers.first_event
     place = events["user"].to_numpy()
     user = place + numbers.first_user
     if dirt:
@@ -301,7 +301,7 @@ def _with_dirt(
         user = np.where(is_unknown[place], user + numbers.strangers, user)
     events = pl.DataFrame(
         {
-            "event_id": np.arange(start, start + size),
+            "event_id": np.arange(first, first + size),
             "user": user,
             "mentor": events["mentor"] + 1,
             "seconds": events["seconds"],
@@ -317,12 +317,12 @@ def _with_dirt(
     def new_ids(rows: pl.DataFrame, start: int) -> pl.DataFrame:
         return rows.with_columns(event_id=pl.int_range(start, start + rows.height, dtype=pl.Int64))
 
-    double_fired = new_ids(some(dirt), start + size)
-    strangers = new_ids(some(dirt / 10), start + 2 * size).with_columns(mentor=pl.lit(10 * mentors, dtype=pl.Int64))
+    double_fired = new_ids(some(dirt), first + size)
+    strangers = new_ids(some(dirt / 10), first + 2 * size).with_columns(mentor=pl.lit(10 * mentors, dtype=pl.Int64))
     copies = some(dirt).with_columns(fate=pl.lit("duplicate"))
     # Another mentor under a known id, and rows that lack something; both are rejected.
     conflicts = some(dirt / 5).with_columns(mentor=pl.col("mentor") + mentors, fate=pl.lit("rejected"))
-    broken = new_ids(some(dirt / 5), start + 3 * size).with_columns(fate=pl.lit("rejected"))
+    broken = new_ids(some(dirt / 5), first + 3 * size).with_columns(fate=pl.lit("rejected"))
     kinds = [events, double_fired, strangers, copies, conflicts, broken]
     rows = pl.concat(
         part.with_columns(kind=pl.lit(number, dtype=pl.Int8)) for number, part in enumerate(kinds)
