@@ -132,7 +132,7 @@ class Replay:
         for key in sorted(self.states):
             states = self.states[key]
             runs: list[tuple[tuple | None, datetime, State]] = []
-            for moment in sorted({state.effective_at for state in states}):
+            for moment in sorted({state.effective_at for state in states if state.effective_at < OPEN}):
                 state = latest([state for state in states if state.effective_at <= moment])
                 attributes = state.attributes and tuple(
                     "unknown" if value == "" else value for value in read(key, state.attributes)
@@ -141,9 +141,9 @@ class Replay:
                 runs.append((attributes, start, state))
             ends = [*(start for _, start, _ in runs), OPEN][1:]
             versions += [
-                (key, *attributes, start, min(end, OPEN), state.loaded_at, state.load_id)
+                (key, *attributes, start, end, state.loaded_at, state.load_id)
                 for (attributes, start, state), end in zip(runs, ends, strict=True)
-                if attributes and start < OPEN
+                if attributes
             ]
         return versions
 

@@ -71,6 +71,7 @@ WITH states AS (
     ) AS overtaken_from
   FROM staging.stg_users
 ), standing AS (
+  /* A state dated to the open end of time never begins, and confirms nothing. */
   SELECT
     user_id,
     company_id,
@@ -81,7 +82,10 @@ WITH states AS (
     load_id
   FROM states
   WHERE
-    overtaken_from IS NULL OR effective_at < overtaken_from
+    effective_at < '9999-12-31'::TIMESTAMP
+    AND (
+      overtaken_from IS NULL OR effective_at < overtaken_from
+    )
 ), compared AS (
   SELECT
     user_id,
@@ -128,11 +132,9 @@ SELECT
   signup_date::DATE AS signup_date,
   status::TEXT AS status,
   effective_at::TIMESTAMP AS valid_from,
-  LEAST(COALESCE(next_effective_at, '9999-12-31'::TIMESTAMP), '9999-12-31'::TIMESTAMP)::TIMESTAMP AS valid_to,
+  COALESCE(next_effective_at, '9999-12-31'::TIMESTAMP)::TIMESTAMP AS valid_to,
   loaded_at::TIMESTAMP AS loaded_at,
   load_id::BIGINT AS load_id
-FROM changes
-WHERE
-  effective_at < '9999-12-31'::TIMESTAMP;
+FROM changes;
 
 @planned_well()

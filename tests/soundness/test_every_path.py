@@ -226,6 +226,37 @@ def test_what_a_sheet_says_that_makes_no_version_waits_for_nothing(bare):
     ]
 
 
+@pytest.mark.parametrize("source", ["users", "mentors"])
+def test_what_never_begins_confirms_nothing(bare, source):
+    """What is dated to the end of time was taken for the newest word on what holds: by a run, told of by no one."""
+    rows = {
+        "users": [(1, "c1", "2023-01-01", "active", "{}")],
+        "mentors": [("M-1", "Gold", "", "{}")],
+    }[source]
+
+    def ingest(dated: str) -> None:
+        changed = [(*row[:-1], row[-1].format(dated)) for row in rows]
+        bare.ingest(session, **{{"users": "export", "mentors": "sheet"}[source]: changed})
+
+    def held() -> list[tuple]:
+        return bare.query(f"SELECT * FROM marts.dim_{source} ORDER BY ALL")
+
+    session = [event("1", event_type=START)]
+    ingest("1990-01-01")
+    bare.plan()
+    before = held()
+    ingest("9999-12-31")
+    assert not bare.environment().is_behind
+    bare.run()
+    assert held() == before
+    # What comes after it is dated earlier, and confirms.
+    ingest("2000-01-01")
+    assert bare.environment().is_behind
+    bare.run()
+    assert not bare.environment().is_behind
+    assert held() != before
+
+
 def test_settings_are_those_that_the_environment_was_built_with(bare, monkeypatch):
     """`refresh` said "nothing new", and the answer stated a setting that the facts were not built with."""
     cancelled = [
