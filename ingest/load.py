@@ -27,7 +27,7 @@ from ingest.parts import drop_parts
 from ingest.raw_tables import has_all_columns, make_raw_tables
 from ingest.reading import drop_rows, read_rows
 from ingest.sample import note_on_sample
-from ingest.source_files import SourceFile
+from ingest.source_files import SourceFile, inspected
 from ingest.sources import EVENTS, Source, Sources
 from settings import Settings
 from warehouse.environments import refuse_earlier_version
@@ -113,6 +113,7 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
             if (source.name, file.checksum) not in checksums and not _is_unchanged(reader, source, file):
                 new.append(number)
                 checksums.add((source.name, file.checksum))
+        sources = _inspected(sources, new)
         new_events = [number for number in new if sources[number][0].name == EVENTS.name]
         on_sample = note_on_sample(reader, sources) if new_events else ""
         spread = _spread(raw, sources, new)
@@ -144,6 +145,17 @@ def ingest_sources(state: State, sources: Sources, on_step: Callable[[str], None
             first = loads[new_events[0]]
             loads[new_events[0]] = replace(first, notes=(*first.notes, on_sample))
         return loads
+
+
+def _inspected(sources: Sources, new: list[int]) -> Sources:
+    """The sources, those by these numbers inspected; what is known was so when it was loaded.
+
+    Raises:
+        SourceError: a file cannot be read as a whole; of several that of the events is told first.
+    """
+    events_first = sorted(new, key=lambda number: sources[number][0].name != EVENTS.name)
+    found = {number: inspected(sources[number][1]) for number in events_first}
+    return [(source, found.get(number, file)) for number, (source, file) in enumerate(sources)]
 
 
 def _spread(raw: Loading, sources: Sources, new: list[int]) -> dict[int, SourceFile]:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from errors import SettingsError, SourceError
 from ingest.mapping import SourceMapping
-from ingest.source_files import SourceFile, inspect_file
+from ingest.source_files import SourceFile, checksummed
 
 _CONNECT_SECONDS = 10
 _BATCH_ROWS = 10_000
@@ -64,4 +64,4 @@ def run_query(mapping: SourceMapping) -> SourceFile:
             raise SourceError(f"{where}: its rows cannot be kept in {folder.name}: {error.strerror}") from None
     if not rows.stat().st_size:
         raise SourceError(f"{where}: the query has no row")
-    return replace(inspect_file(rows), path=Path(where), content=rows, folder=folder)
+    return replace(checksummed(rows), path=Path(where), content=rows, folder=folder)

@@ -9,7 +9,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,13 +27,13 @@ _PARQUET = b"PAR1"  # how a parquet file begins and ends
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One readable file.
+    """One file.
 
     `checksum` is the SHA-256 of the file's bytes in hex, and of the names that a mapping gives them;
-    `version` tells whether the file is still the one that was inspected; `json_format` is DuckDB's
-    name of the JSON layout, None for CSV and parquet; `lines` counts those of newline-delimited JSON
-    that are not blank; `notes` are sentences on what lies beside the file and is not read; `content`
-    is where the rows of a query lie, whose `path` says where it is written, in a `folder` that goes with them.
+    `version` tells whether the file is still the one whose checksum was taken; `notes` are sentences on what
+    lies beside the file and is not read; `content` is where the rows of a query lie, whose `path` says where it
+    is written, in a `folder` that goes with them. Once it is `inspected`, `json_format` is DuckDB's name of the
+    JSON layout, None for CSV and parquet, and `lines` counts those of newline-delimited JSON that are not blank.
     """
 
     path: Path
@@ -47,11 +47,11 @@ class SourceFile:
 
     @property
     def is_parquet(self) -> bool:
-        return self.json_format is None and self.path.suffix == ".parquet"
+        return self.place.suffix == ".parquet"
 
     @property
     def is_csv(self) -> bool:
-        return self.json_format is None and not self.is_parquet
+        return self.place.name.removesuffix(".gz").endswith(".csv")
 
     @property
     def place(self) -> Path:
@@ -59,7 +59,7 @@ class SourceFile:
         return self.content or self.path
 
     def refuse_if_changed(self) -> None:
-        """Make sure that what was read is what was inspected.
+        """Make sure that what was read is what the checksum was taken of.
 
         Raises:
             SourceError: the file was written, replaced or removed meanwhile.
@@ -134,99 +134,95 @@ def find_event_files(folder: Path) -> tuple[list[Path], list[Path]]:
     return files, others
 
 
-def inspect_file(path: Path) -> SourceFile:
-    """Read `path` from end to end: checksum, encoding and outer shape.
+def checksummed(path: Path) -> SourceFile:
+    """A file of which nothing but its bytes is known.
 
     Raises:
-        SourceError: missing, not a file, no permission, empty, not UTF-8, damaged gzip, JSON that is
-            not an array (`.json`) or whose array is not closed, or a parquet file without its ends.
+        SourceError: missing, not a file, or no permission.
     """
-    if path.suffix == ".parquet":
-        return _inspect_parquet(path)
-    digest = hashlib.sha256()
-    lines = _Lines()
-    has_lines = path.name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    first = last = ""
-    has_mark = False
-    is_gzip = path.suffix == ".gz"
-    try:
-        status = _regular(path)
-        with path.open("rb") as raw:
-            if is_gzip:
-                while chunk := raw.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-                raw.seek(0)
-            with gzip.open(raw) if is_gzip else raw as content:
-                while chunk := content.read(_CHUNK_BYTES):
-                    if not is_gzip:
-                        digest.update(chunk)
-                    text = decoder.decode(chunk)
-                    if has_lines:
-                        lines.add(text)
-                    has_mark = has_mark or (not first and text.startswith("\ufeff"))
-                    text = text.strip("\ufeff \t\r\n")
-                    if text:
-                        first = first or text[0]
-                        last = text[-1]
-            decoder.decode(b"", final=True)
-    except FileNotFoundError:
-        raise SourceError(f"{path} is missing") from None
-    except UnicodeDecodeError:
-        raise SourceError(f"{path} is not UTF-8 text; save it as UTF-8 and load again") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise SourceError(f"{path} is not a complete gzip file; transfer it again") from None
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror}") from None
-    if not first:
-        raise SourceError(f"{path} is empty")
-    json_format = _json_format(path, first, last, has_mark)
-    file = SourceFile(path, digest.hexdigest(), _version(status), json_format, lines.count if has_lines else None)
-    file.refuse_if_changed()
-    return file
-
-
-def _regular(path: Path) -> os.stat_result:
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
-        raise SourceError(f"{path} is a folder; expected a file")
-    if not stat.S_ISREG(status.st_mode):  # reading a pipe might never end
-        raise SourceError(f"{path} is not a regular file")
-    return status
-
-
-def _inspect_parquet(path: Path) -> SourceFile:
     digest = hashlib.sha256()
     try:
-        status = _regular(path)
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise SourceError(f"{path} is a folder; expected a file")
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe might never end
+            raise SourceError(f"{path} is not a regular file")
         with path.open("rb") as content:
-            first = last = content.read(len(_PARQUET))
-            digest.update(first)
             while chunk := content.read(_CHUNK_BYTES):
                 digest.update(chunk)
-                last = (last + chunk)[-len(_PARQUET) :]
     except FileNotFoundError:
         raise SourceError(f"{path} is missing") from None
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from None
-    if not first:
-        raise SourceError(f"{path} is empty")
-    if (first, last) != (_PARQUET, _PARQUET):
-        raise SourceError(f"{path} is not a complete parquet file; transfer it again")
     file = SourceFile(path, digest.hexdigest(), _version(status))
     file.refuse_if_changed()
     return file
 
 
-def _json_format(path: Path, first: str, last: str, has_mark: bool) -> str | None:
-    name = path.name.removesuffix(".gz")
-    if name.endswith(".csv"):
-        return None
-    if not name.endswith(".json"):
+def inspected(file: SourceFile) -> SourceFile:
+    """The same file, read from end to end: encoding and outer shape.
+
+    Raises:
+        SourceError: empty, not UTF-8, damaged gzip, JSON that is not an array (`.json`) or whose array is not
+            closed, or a parquet file without its ends; or it is another one since its checksum was taken.
+    """
+    try:
+        if not file.is_parquet:
+            return _inspected_text(file)
+        _refuse_broken_parquet(file)
+        return file
+    except OSError as error:
+        raise SourceError(f"{file.path} cannot be read: {error.strerror}") from None
+    finally:
+        file.refuse_if_changed()
+
+
+def _inspected_text(file: SourceFile) -> SourceFile:
+    path = file.path
+    lines = _Lines()
+    has_lines = file.place.name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    first = last = ""
+    has_mark = False
+    try:
+        with gzip.open(file.place) if file.place.suffix == ".gz" else file.place.open("rb") as content:
+            while chunk := content.read(_CHUNK_BYTES):
+                text = decoder.decode(chunk)
+                if has_lines:
+                    lines.add(text)
+                has_mark = has_mark or (not first and text.startswith("\ufeff"))
+                text = text.strip("\ufeff \t\r\n")
+                if text:
+                    first = first or text[0]
+                    last = text[-1]
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise SourceError(f"{path} is not UTF-8 text; save it as UTF-8 and load again") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise SourceError(f"{path} is not a complete gzip file; transfer it again") from None
+    if not first:
+        raise SourceError(f"{path} is empty")
+    json_format = None if file.is_csv else _json_format(file, first, last, has_mark)
+    return replace(file, json_format=json_format, lines=lines.count if has_lines else None)
+
+
+def _refuse_broken_parquet(file: SourceFile) -> None:
+    with file.place.open("rb") as content:
+        first = content.read(len(_PARQUET))
+        if not first:
+            raise SourceError(f"{file.path} is empty")
+        content.seek(-len(first), os.SEEK_END)
+        last = content.read()
+    if (first, last) != (_PARQUET, _PARQUET):
+        raise SourceError(f"{file.path} is not a complete parquet file; transfer it again")
+
+
+def _json_format(file: SourceFile, first: str, last: str, has_mark: bool) -> str:
+    if not file.place.name.removesuffix(".gz").endswith(".json"):
         # DuckDB takes a byte order mark before lines of JSON in this looser format alone.
         return "unstructured" if has_mark else "newline_delimited"
     if first != "[":
-        raise SourceError(f"{path} is not a JSON array: it starts with '{shown(first)}' instead of '['")
+        raise SourceError(f"{file.path} is not a JSON array: it starts with '{shown(first)}' instead of '['")
     if last != "]":
-        raise SourceError(f"{path} is broken JSON: the array is not closed (a truncated file?)")
+        raise SourceError(f"{file.path} is broken JSON: the array is not closed (a truncated file?)")
     return "array"

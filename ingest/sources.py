@@ -24,8 +24,8 @@ from ingest.source_files import (
     MENTORS_FILE,
     USERS_FILE,
     SourceFile,
+    checksummed,
     find_event_files,
-    inspect_file,
     shown,
 )
 
@@ -241,13 +241,13 @@ Sources = list[tuple[Source, SourceFile]]
 
 
 def find_sources(data: Path, mappings: Mappings | None = None) -> Sources:
-    """The files of a data folder, each readable as a whole, in the order users, mentors, booking events.
+    """The files of a data folder, in the order users, mentors, booking events.
 
     Args:
         mappings: the other names of sources, and where else they come from.
 
     Raises:
-        SourceError: the folder or a file is missing, a file cannot be read as a whole, or a query fails.
+        SourceError: the folder or a file is missing, a file cannot be read, or a query fails.
     """
     mappings = mappings or {}
     # Of several things amiss, that of the events is told first.
@@ -268,7 +268,7 @@ def find_source(source: Source, data: Path, mappings: Mappings) -> Sources:
         _refuse_strange_name(path)
     if mappings:
         _refuse_shared(paths, _matched(data, mappings))
-    found = [(mapped, _with_names(inspect_file(path), mapping)) for path in paths]
+    found = [(mapped, _with_names(checksummed(path), mapping)) for path in paths]
     if others:
         names = ", ".join(shown(path.name) for path in others)
         first = replace(found[0][1], notes=(f"beside it, and not read for want of a known ending: {names}",))

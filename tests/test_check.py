@@ -129,7 +129,7 @@ def test_a_folder_that_would_not_be_loaded_exits_with_1_and_says_all_that_stands
     output = check(str(folder), exit_code=1).stdout
     assert f"  {folder}/users_db_export.csv is missing" in output
     assert "lacks the column hourly_rate (found: mentor_id, tier)" in output
-    assert "booking_events: cannot be loaded" in output
+    assert "booking_events.json (booking events): cannot be loaded" in output
     assert "files that are not read:\n  customers.csv" in output
     assert output.endswith("nothing of the folder would be loaded: 3 of 3 files stand against it\n")
     assert "does not exist" in check(str(folder / "none"), exit_code=1).stdout

@@ -232,6 +232,20 @@ def test_what_is_missing_of_a_user_stays_missing_in_the_log(data_folder, warehou
     assert query(warehouse, "SELECT company_id, status FROM raw.users") == [(None, None)]
 
 
+def test_a_file_that_is_known_is_not_inspected_again(data_folder, warehouse):
+    """It was when it was loaded, under whatever name; what is new beside it is."""
+    folder = data_folder()
+    lines = folder / "booking_events" / "1.jsonl"
+    lines.parent.mkdir()
+    lines.write_text(json.dumps(event("more")) + "\n")
+    ingest(warehouse, folder)
+    lines.rename(lines.with_suffix(".json"))
+    assert {load.outcome for load in ingest(warehouse, folder)} == {"unchanged"}
+    lines.write_text("[")
+    with pytest.raises(SourceError, match=r"1\.jsonl cannot be read|1\.jsonl is broken JSON"):
+        ingest(warehouse, folder)
+
+
 def test_a_warehouse_of_an_earlier_version_is_refused_and_stays_as_it_is(data_folder, warehouse):
     ingest(warehouse, data_folder())
     with duckdb.connect(str(warehouse)) as connection:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from errors import SourceError
 from ingest import parts
 from ingest.reading import read_rows
-from ingest.source_files import inspect_file
+from ingest.source_files import checksummed, inspected
 from ingest.sources import EVENTS
 from tests.conftest import EXAMPLES_FACTOR, event, ingest
 
@@ -45,7 +45,7 @@ def rows_of(path: Path, part_bytes: int) -> tuple[list[tuple], list[str]]:
         patch.setattr(parts, "PART_BYTES", part_bytes)
         connection.execute("SET TimeZone = 'UTC'; SET threads = 3")
         connection.execute("SET VARIABLE loaded_at = TIMESTAMP '2024-01-01'")
-        notes = read_rows(connection, EVENTS, inspect_file(path), 7)
+        notes = read_rows(connection, EVENTS, inspected(checksummed(path)), 7)
         rows = connection.execute("SELECT * FROM normalised_7 JOIN source_text_7 USING (position) ORDER BY position")
         return rows.fetchall(), notes
 
@@ -66,7 +66,7 @@ def test_parts_are_many_and_are_the_whole(tmp_path, layout):
     name, written = WRITTEN[layout]
     path = tmp_path / name
     path.write_text(written([event(f"e{number}") for number in range(100)]))
-    file = inspect_file(path)
+    file = inspected(checksummed(path))
     found = parts.parts_of(file, 500)
     assert len(found) > 10
     assert (found[0].start, found[-1].end) == (0, path.stat().st_size)
@@ -84,7 +84,7 @@ def test_what_looks_like_the_end_of_a_record_within_one_is_read_as_a_whole(tmp_p
     events = [event(f"e{number}", items=[{"a": 1}] * 40, note="}, {" * 40) for number in range(3)]
     path = tmp_path / "booking_events.json"
     path.write_text(json.dumps(events))
-    assert len(parts.parts_of(inspect_file(path), 300)) > 4
+    assert len(parts.parts_of(inspected(checksummed(path)), 300)) > 4
     rows, _ = rows_of(path, 300)
     assert [row[1] for row in rows] == ["e0", "e1", "e2"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from errors import SourceError
 from ingest.csv_rows import records
-from ingest.source_files import inspect_file
+from ingest.source_files import checksummed, inspected
 from tests.conftest import event, ingest
 
 
@@ -28,7 +28,7 @@ def test_lines_are_counted_across_the_parts_a_file_is_read_in(tmp_path, beyond):
     path = tmp_path / "booking_events.jsonl"
     text = "{}\n \n" * (1 << 18)
     path.write_text(text[: (1 << 20) + beyond] + "\n\r\n{}")
-    assert inspect_file(path).lines == sum(bool(line.strip()) for line in path.read_text().split("\n"))
+    assert inspected(checksummed(path)).lines == sum(bool(line.strip()) for line in path.read_text().split("\n"))
 
 
 def test_a_stray_quote_costs_one_row_of_a_csv_file():
