@@ -38,33 +38,35 @@ def back_up(settings: Settings, file: Path, say: Say) -> str:
         WarehouseError: there is no warehouse, or somebody else writes it.
     """
     engine = engine_of(settings)
-    part = file.with_name(f"{file.name}.part")
     with writing(file):
-        if file.exists():
-            raise ReportError(f"{file} is there already; name another file")
-        try:
-            with TemporaryDirectory(dir=file.parent, prefix=".backup-") as folder:
-                state = Path(folder) / engine.name(settings)
-                contents = engine.save(settings, state, say)
-                manifest = {
-                    "format": _FORMAT,
-                    "gateway": settings.gateway,
-                    "name": engine.name(settings),
-                    "version": project_version(),
-                    "saved_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "contents": contents,
-                }
-                descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                with (
-                    os.fdopen(descriptor, "wb") as target,
-                    zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-                ):
-                    archive.writestr(_LIST, json.dumps(manifest))
-                    archive.write(state, _STATE)
-                part.rename(file)
-        finally:
-            part.unlink(missing_ok=True)
+        _refuse_one_that_is_there(file)
+        # In a folder of its own: what is not whole never has the name, nor do two that are written at once share one.
+        with TemporaryDirectory(dir=file.parent, prefix=".backup-") as folder:
+            state, part = Path(folder) / engine.name(settings), Path(folder) / "backup.zip.part"
+            contents = engine.save(settings, state, say)
+            manifest = {
+                "format": _FORMAT,
+                "gateway": settings.gateway,
+                "name": engine.name(settings),
+                "version": project_version(),
+                "saved_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "contents": contents,
+            }
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with (
+                os.fdopen(descriptor, "wb") as target,
+                zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            ):
+                archive.writestr(_LIST, json.dumps(manifest))
+                archive.write(state, _STATE)
+            _refuse_one_that_is_there(file)
+            part.rename(file)
     return f"saved {_described(contents)} to {file}"
+
+
+def _refuse_one_that_is_there(file: Path) -> None:
+    if file.exists():
+        raise ReportError(f"{file} is there already; name another file")
 
 
 def restore(run: Run, file: Path, say: Say, on_step: Say) -> str:

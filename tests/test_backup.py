@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from engines import engine_of
+from errors import ReportError
+from pipeline.backup import back_up
 from settings import load_settings
 from tests.conftest import ATTENDED, event, write_data
 from tests.test_answer import answer, run
@@ -84,6 +86,25 @@ def test_a_backup_is_never_overwritten_and_nothing_is_left_of_one_that_failed(pu
     assert failed.stderr == f"error: there is no warehouse at {warehouse} yet; nothing to save\n"
     assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"b.zip"}
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".backup")] == []
+
+
+def test_two_backups_at_once_to_one_file_are_not_mixed(published, tmp_path, monkeypatch):
+    """Both wrote one file on its way; the later one said that it had saved what the earlier one had taken away."""
+    file, other = tmp_path / "b.zip", []
+    settings = load_settings(warehouse=published)
+
+    def meanwhile() -> str:
+        if not other:
+            other.append("runs")
+            back_up(settings, file, print)
+            other.append(file.read_bytes())
+        return "1"
+
+    monkeypatch.setattr("pipeline.backup.project_version", meanwhile)
+    with pytest.raises(ReportError, match="is there already; name another file"):
+        back_up(settings, file, print)
+    assert file.read_bytes() == other[1]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith((".backup", "b.zip."))] == []
 
 
 def test_what_is_no_whole_backup_is_refused_and_changes_nothing(published, tmp_path):

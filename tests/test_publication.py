@@ -126,6 +126,11 @@ def test_rollback_brings_back_a_deleted_warehouse_as_it_was_before(data_folder, 
     assert "no earlier state" in run(warehouse, "rollback", exit_code=1).stderr
 
 
+def test_rollback_of_a_mistyped_name_leaves_nothing_there(tmp_path):
+    assert "no earlier state" in run(tmp_path / "mistyped.duckdb", "rollback", exit_code=1).stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_rollback_after_a_kill_between_the_two_renames(data_folder, warehouse):
     ingest(warehouse, data_folder(events=FIRST))
     first = digest(warehouse)

@@ -135,6 +135,9 @@ def roll_back(
     Raises:
         WarehouseError: there is no state before, or another process writes or holds the warehouse.
     """
+    # Nothing is made beside a file that was never there.
+    if not warehouse.resolve().parent.joinpath(".previous").exists():
+        raise _no_earlier_state(warehouse)
     with _only_writer(warehouse, wait_seconds, say) as real:
         previous = _beside(real, ".previous")
         kept = _kept(previous)
@@ -145,10 +148,14 @@ def roll_back(
             else:
                 kept.replace(previous)
         if not previous.exists():
-            raise WarehouseError(f"there is no earlier state of {warehouse} to go back to")
+            raise _no_earlier_state(warehouse)
         with _published(warehouse) as published:
             begin_publishing()
             _publish(previous, real, published)
+
+
+def _no_earlier_state(warehouse: Path) -> WarehouseError:
+    return WarehouseError(f"there is no earlier state of {warehouse} to go back to")
 
 
 def remove(
