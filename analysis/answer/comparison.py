@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 from analysis.answer.schema.rebooking import Comparison, IfIndependent, MentorsNeeded, WithoutTier
@@ -48,6 +50,14 @@ def summed(counts: MentorCounts) -> tuple[int, int]:
 def compared(a: MentorCounts, b: MentorCounts, confidence_level: float) -> MentorComparison:
     """Group a against group b."""
     return compare_by_mentor(a, b, confidence_level)
+
+
+def compared_together(
+    pairs: Iterable[tuple[MentorCounts, MentorCounts]], confidence_level: float
+) -> list[MentorComparison]:
+    """Group a against group b of each pair, on all cores: dealing leaves Python's lock to others."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda pair: compared(*pair, confidence_level), pairs))
 
 
 def comparison(a: MentorCounts, b: MentorCounts, settings: Settings) -> Comparison:

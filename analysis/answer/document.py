@@ -118,6 +118,8 @@ def answer(
     """
     with counting(table, settings, built, as_of) as counts:
         by_session, by_approach, follow_ups = counts.by_session(), counts.by_approach(), counts.follow_ups()
+        # First, since it makes the comparisons that others repeat, several at once.
+        sensitivity = sensitivity_section(by_session, by_approach, settings)
         rebooking: Rebooking = {
             "sessions": rebooking_section(by_session, settings),
             "bookings": rebooking_section(by_approach["bookings"], settings),
@@ -130,7 +132,7 @@ def answer(
             "reliability": reliability,
             "freshness": built.freshness(),
             "warnings": _warnings(rebooking, reliability, _left_out(by_session), settings),
-            "sensitivity": sensitivity_section(by_session, by_approach, settings),
+            "sensitivity": sensitivity,
         }
         if optional := optional_events_section(counts.optional_events(), by_session, settings):
             document["optional_events"] = optional

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from analysis.answer.comparison import MentorCounts, compared, conclude, differs, mentor_counts, summed
+from analysis.answer.comparison import MentorCounts, compared_together, conclude, differs, mentor_counts, summed
 from analysis.answer.schema.rebooking import Sensitivity, Variant
 from analysis.answer.tiers import Row, groups
 from analysis.metrics.classes import OTHER_ATTRIBUTION, WINDOWS
+from analysis.statistics.by_mentor import MentorComparison
 from settings import Settings
 
 # With fewer users in a group another way of counting says nothing.
@@ -45,7 +46,10 @@ def sensitivity_section(by_session: list[Row], by_approach: dict[str, list[Row]]
     for name, rows, (tier, users, rebooked) in ways:
         a, b = (mentor_counts(rows, tiers, users, rebooked, tier) for _, tiers in groups(settings))
         names.setdefault((a, b), []).append(name)
-    variants = [_variant(same, a, b, settings) for (a, b), same in names.items()]
+    results = compared_together(names, settings.confidence_level)
+    variants = [
+        _variant(same, *pair, result, settings) for (pair, same), result in zip(names.items(), results, strict=True)
+    ]
     conclusion = variants[0]["conclusion"]
     opposite = {"higher": "lower", "lower": "higher"}.get(conclusion)
     changed = [row for row in variants if row["conclusion"] not in (conclusion, *_SAY_NOTHING)]
@@ -58,9 +62,10 @@ def sensitivity_section(by_session: list[Row], by_approach: dict[str, list[Row]]
     }
 
 
-def _variant(names: list[str], a: MentorCounts, b: MentorCounts, settings: Settings) -> Variant:
+def _variant(
+    names: list[str], a: MentorCounts, b: MentorCounts, result: MentorComparison, settings: Settings
+) -> Variant:
     (rebooked_a, n_a), (rebooked_b, n_b) = summed(a), summed(b)
-    result = compared(a, b, settings.confidence_level)
     is_thin = rebooked_a + rebooked_b == 0 or min(n_a, n_b) < FEWEST_USERS
     says_nothing = names[0] != "headline" and result.difference is not None and is_thin
     return {
