@@ -317,12 +317,16 @@ def event_counts(events: Table, users: Table, mentors: Table, as_of: Moment) -> 
     `unknown_user_events` and `unknown_mentor_events` as in `unknown_counts`. `weeks_before` is 0 in the seven days
     up to `as_of`, which belongs to them, 1 in the seven days before, and so on up to 8; 9: older; -1: after `as_of`.
     """
-    since = (
-        (events.occurred_at + ibis.interval(days=7 * (weeks + 1)) > as_of, weeks) for weeks in range(WEEKS_BEFORE + 1)
-    )
+
+    def put_off(weeks: int) -> TimestampValue:
+        return events.occurred_at + ibis.interval(days=7 * weeks)
+
+    since = ((put_off(weeks + 1) > as_of, weeks) for weeks in range(WEEKS_BEFORE + 1))
+    # Most events are older, which one look tells.
+    is_older, is_later = put_off(OLDER_THAN_WEEKS) <= as_of, events.occurred_at > as_of
+    weeks_before = ibis.cases((is_older, OLDER_THAN_WEEKS), (is_later, LATER), *since, else_=OLDER_THAN_WEEKS)
     timed = events.select(
-        *("user_id", "mentor_id", "load_id", "event_type", "occurred_at"),
-        weeks_before=ibis.cases((events.occurred_at > as_of, LATER), *since, else_=OLDER_THAN_WEEKS).cast("int64"),
+        *("user_id", "mentor_id", "load_id", "event_type", "occurred_at"), weeks_before=weeks_before.cast("int64")
     )
     known_users = users.select("user_id", has_user=ibis.literal(True))
     known_mentors = mentors.select("mentor_id", has_mentor=ibis.literal(True)).distinct()
