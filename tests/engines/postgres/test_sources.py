@@ -52,11 +52,14 @@ def crm(gateway, monkeypatch):
     return gateway
 
 
-def test_a_query_is_loaded_as_a_file_would_be(crm, warehouse, tmp_path):
+def test_a_query_is_loaded_as_a_file_would_be(crm, warehouse, tmp_path, monkeypatch):
     data = write_data(tmp_path / "data")
     (data / "users_db_export.csv").unlink()
     file = mapped(tmp_path)
-    before = set(Path(tempfile.gettempdir()).glob("mentor-analytics-*"))
+    # Other processes make folders where temporary files are, too.
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
 
     def load():
         return ingest_sources(DuckDBState(load_settings(warehouse=warehouse)), find_sources(data, read_mapping(file)))
@@ -72,7 +75,7 @@ def test_a_query_is_loaded_as_a_file_would_be(crm, warehouse, tmp_path):
     assert json.loads(text)["account"] == "8"
     assert load()[0].outcome == "unchanged"
     del users
-    assert set(Path(tempfile.gettempdir()).glob("mentor-analytics-*")) <= before
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_query_names_its_database_by_the_service_file(crm, warehouse, tmp_path, monkeypatch):
