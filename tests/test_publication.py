@@ -126,9 +126,18 @@ def test_rollback_brings_back_a_deleted_warehouse_as_it_was_before(data_folder, 
     assert "no earlier state" in run(warehouse, "rollback", exit_code=1).stderr
 
 
-def test_rollback_of_a_mistyped_name_leaves_nothing_there(tmp_path):
-    assert "no earlier state" in run(tmp_path / "mistyped.duckdb", "rollback", exit_code=1).stderr
-    assert list(tmp_path.iterdir()) == []
+def test_rollback_of_a_mistyped_name_leaves_nothing_there(data_folder, warehouse):
+    mistyped = warehouse.with_name("mistyped.duckdb")
+    assert "no earlier state" in run(mistyped, "rollback", exit_code=1).stderr
+    assert list(warehouse.parent.iterdir()) == []
+    # Nor beside a warehouse that has a state before.
+    ingest(warehouse, data_folder(events=FIRST))
+    run(warehouse, "ingest", "--data", str(data_folder(events=SECOND)))
+    before = sorted(warehouse.parent.rglob("*"))
+    assert "no earlier state" in run(mistyped, "rollback", exit_code=1).stderr
+    assert sorted(warehouse.parent.rglob("*")) == before
+    too_long = run(warehouse.with_name("m" * 300), "rollback", exit_code=1).stderr
+    assert too_long.endswith("cannot be written: File name too long\n")
 
 
 def test_rollback_after_a_kill_between_the_two_renames(data_folder, warehouse):

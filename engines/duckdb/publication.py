@@ -108,7 +108,7 @@ def rewrite(file: Path) -> None:
 def copies(warehouse: Path) -> list[Path]:
     """The files beside a warehouse that hold an earlier or a half-built state, or what did not fit into memory."""
     real = warehouse.resolve()
-    previous = real.parent / ".previous" / real.name
+    previous = _previous(real)
     state = real.parent / ".next" / warehouse.name
     files = [previous, _kept(previous), _part(previous), state, _wal(state), _anew(state)]
     for folder in (real.parent, state.parent):
@@ -135,12 +135,14 @@ def roll_back(
     Raises:
         WarehouseError: there is no state before, or another process writes or holds the warehouse.
     """
-    # Nothing is made beside a file that was never there.
-    if not warehouse.resolve().parent.joinpath(".previous").exists():
-        raise _no_earlier_state(warehouse)
+    previous = _previous(warehouse.resolve())
+    kept = _kept(previous)
+    none = WarehouseError(f"there is no earlier state of {warehouse} to go back to")
+    # Before the lock, which is a file: nothing is made beside a name that is none of a warehouse.
+    with suppress(OSError):  # of a name that cannot be one the lock says so
+        if not (previous.exists() or kept.exists()):
+            raise none
     with _only_writer(warehouse, wait_seconds, say) as real:
-        previous = _beside(real, ".previous")
-        kept = _kept(previous)
         if kept.exists():
             # A kill came while a state was published: before its rename, or between the two renames.
             if real.exists() and filecmp.cmp(kept, real, shallow=False):
@@ -148,14 +150,10 @@ def roll_back(
             else:
                 kept.replace(previous)
         if not previous.exists():
-            raise _no_earlier_state(warehouse)
+            raise none
         with _published(warehouse) as published:
             begin_publishing()
             _publish(previous, real, published)
-
-
-def _no_earlier_state(warehouse: Path) -> WarehouseError:
-    return WarehouseError(f"there is no earlier state of {warehouse} to go back to")
 
 
 def remove(
@@ -185,6 +183,11 @@ def _remove_copies(previous: Path) -> None:
     _clear(previous)
     for file in (_kept(previous), _part(previous)):
         file.unlink(missing_ok=True)
+
+
+def _previous(real: Path) -> Path:
+    """The state before, if there is one."""
+    return real.parent / ".previous" / real.name
 
 
 def _beside(real: Path, folder: str) -> Path:

@@ -134,10 +134,15 @@ def roll_back(root: Path, wait_seconds: float, say: Callable[[str], None], begin
     Raises:
         WarehouseError: there is no set before, or another process writes.
     """
+    none = WarehouseError(f"there is no earlier state of {root} to go back to")
+    # Before the lock, which is a file: nothing is made under a name that is none of a warehouse.
+    with suppress(OSError):  # of a name that cannot be one the lock says so
+        if not root.exists():
+            raise none
     with _writing(root, wait_seconds, say):
         names = _named(root)
         if "previous" not in names or not (root / _SETS / names["previous"]).is_dir():
-            raise WarehouseError(f"there is no earlier state of {root} to go back to")
+            raise none
         begin()
         _point(root, {"published": names["previous"], "previous": names["published"]})
 

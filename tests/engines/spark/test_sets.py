@@ -81,6 +81,13 @@ def test_a_set_that_is_read_stays_until_its_reader_is_done(root):
     assert len(folders(root)) == 2
 
 
+def test_the_way_back_of_a_mistyped_name_leaves_nothing_there(root):
+    mistyped = root.with_name("mistyped")
+    with pytest.raises(WarehouseError, match="there is no earlier state of"):
+        sets.roll_back(mistyped, 0, lambda _: None, lambda: None)
+    assert not mistyped.exists()
+
+
 def test_the_way_back_and_forth_again(root):
     publish(root, "first")
     with pytest.raises(WarehouseError, match="there is no earlier state of"):
