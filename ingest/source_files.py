@@ -51,12 +51,17 @@ class SourceFile:
 
     @property
     def is_csv(self) -> bool:
-        return self.place.name.removesuffix(".gz").endswith(".csv")
+        return self.unpacked_name.endswith(".csv")
 
     @property
     def place(self) -> Path:
         """Where its bytes lie."""
         return self.content or self.path
+
+    @property
+    def unpacked_name(self) -> str:
+        """Its name there, which says what it holds, without what says that it is packed."""
+        return self.place.name.removesuffix(".gz")
 
     def refuse_if_changed(self) -> None:
         """Make sure that what was read is what the checksum was taken of.
@@ -180,7 +185,7 @@ def inspected(file: SourceFile) -> SourceFile:
 def _inspected_text(file: SourceFile) -> SourceFile:
     path = file.path
     lines = _Lines()
-    has_lines = file.place.name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))
+    has_lines = file.unpacked_name.endswith((".jsonl", ".ndjson"))
     decoder = codecs.getincrementaldecoder("utf-8")()
     first = last = ""
     has_mark = False
@@ -218,7 +223,7 @@ def _refuse_broken_parquet(file: SourceFile) -> None:
 
 
 def _json_format(file: SourceFile, first: str, last: str, has_mark: bool) -> str:
-    if not file.place.name.removesuffix(".gz").endswith(".json"):
+    if not file.unpacked_name.endswith(".json"):
         # DuckDB takes a byte order mark before lines of JSON in this looser format alone.
         return "unstructured" if has_mark else "newline_delimited"
     if first != "[":
